@@ -1,0 +1,257 @@
+/**
+ * The seams inside the processor, as types: the execution engine (hot: WebAssembly), the memory system, the cold
+ * instructions (TypeScript) and virtualization know each other only through these.
+ */
+import type { Instruction } from '../isa/instruction.js';
+import type { Fault } from './fault.js';
+import type { LinearMemory, ProcessorState } from './state.js';
+
+/** Kinds of memory access, as bits: what TLB tags, EPT and watchpoints distinguish. */
+export const Access = { READ: 1, WRITE: 2, EXECUTE: 4 } as const;
+
+// ---------------------------------------------------------------- memory
+
+/** What a TLB miss came to. */
+export const FillResult = {
+  /** The tag for this access is in the TLB now: try again. */
+  FILLED: 0,
+  /** Mapped, but the fast path must not make this access (MMIO, watched page, code page, page crossing). */
+  CAREFUL: 1,
+  /** `fault` of the memory system says why not. */
+  FAULT: 2,
+  /** The access caused a VM exit (EPT violation or misconfiguration), which has been made: RIP is the host's. */
+  EXITED: 3,
+} as const;
+export type FillResult = (typeof FillResult)[keyof typeof FillResult];
+
+/** Linear memory as the executing program sees it, at the current CPL. Linear addresses come as two int32 halves. */
+export interface MemorySystem {
+  /** Set when `fill` answers FAULT or `prepare` answers 0 with `exited` false. */
+  readonly fault: Fault | undefined;
+  /** `prepare` answered 0 because the access made a VM exit. */
+  readonly exited: boolean;
+
+  /** Walks the page tables (and EPT) for one byte's page, sets accessed and dirty bits, fills the current TLB bank. */
+  fill(addressLow: number, addressHigh: number, access: number): FillResult;
+
+  /**
+   * Makes an access of `size` bytes possible whatever lies there, all checks done: answers an offset in the linear
+   * memory that holds the operand (in RAM, or a copy in the scratch region), or 0. `access` may be READ|WRITE. After
+   * the operand was stored to, `commit` must follow.
+   */
+  prepare(addressLow: number, addressHigh: number, size: number, access: number): number;
+  /** Carries a prepared write out to where the copy came from: the other page, the device. */
+  commit(): void;
+
+  /** Physical address of the instruction byte at a linear address, or -1 with `fault`/`exited` set. */
+  fetch(addressLow: number, addressHigh: number): number;
+
+  /** From now on writes to this physical page are withheld from the fast path and reported to the engine. */
+  protectCode(physicalPage: number): void;
+  /** Selects the TLB bank for the current CPL and translation context. */
+  selectBank(): void;
+}
+
+// ---------------------------------------------------------------- execution engine
+
+/** Why the engine came back. */
+export const EngineExit = {
+  /** The budget is used up; RIP is the next instruction. */
+  BUDGET: 0,
+  /** A cold instruction is next: `instruction`, not executed; RIP is at it. */
+  COLD: 1,
+  /** `fault` was raised by the instruction at RIP; nothing of it happened. */
+  FAULT: 2,
+  /** A memory access of the instruction at RIP made a VM exit; RIP is the host's already. */
+  EXITED: 3,
+  /** RIP is at a breakpoint; the instruction is not executed. */
+  BREAKPOINT: 4,
+  /** An instruction that touched a watched address has just completed. */
+  WATCHPOINT: 5,
+  /** The next bytes are no instruction that the machine knows although the manual has it: `unimplemented` names it. */
+  UNIMPLEMENTED: 6,
+} as const;
+export type EngineExit = (typeof EngineExit)[keyof typeof EngineExit];
+
+/** Runs instructions from RIP. The interpreter is the first; the compiler joins behind the same interface. */
+export interface Engine {
+  /** At least until `budget` (>0) instructions are retired, exactly: never more. */
+  run(budget: number): EngineExit;
+  /** Instructions retired by the last `run`. */
+  readonly retired: number;
+  readonly instruction: Instruction | undefined;
+  readonly fault: Fault | undefined;
+  readonly unimplemented: string | undefined;
+
+  /** Bytes of a code page change now; drop what was predecoded from them. Physical address and length. */
+  codeWritten(physicalAddress: number, length: number): void;
+  /** Linear mappings, the mode or CPL changed: jump cache and links by linear address are void. */
+  flushJumpCache(): void;
+  /** Breakpoints changed: `isBreakpoint` of the hooks is asked again. */
+  breakpointsChanged(): void;
+  /** Skip the breakpoint at the current RIP once: the next `run` starts by executing it. */
+  resumeOverBreakpoint(): void;
+  /** Decodes the instruction at the current RIP without executing it; undefined with `fault` set when it cannot be. */
+  decodeCurrent(): Instruction | undefined;
+}
+
+/** What the engine asks of its surroundings while it decodes. */
+export interface EngineHooks {
+  /** Is there a breakpoint at this linear address in the current world? Asked when blocks are built. */
+  isBreakpoint(linearAddress: bigint): boolean;
+  /** A number that differs between worlds with different breakpoints: part of the key of decoded blocks. */
+  breakpointWorld(): number;
+  /** Did the instruction that just ran carefully touch a watched address? Reading resets it. */
+  takeWatchHit(): boolean;
+}
+
+// ---------------------------------------------------------------- cold instructions
+
+/** What a cold instruction came to. RIP moves behind the instruction only on RETIRED. */
+export const Cold = {
+  RETIRED: 'retired',
+  /** The instruction set RIP itself (IRET, SYSCALL, far transfers). */
+  JUMPED: 'jumped',
+  /** A string instruction did part of its work and is not done; RIP stays. */
+  REPEAT: 'repeat',
+  /** A VM exit (or a VM entry) was made; RIP belongs to the other world. */
+  SWITCHED: 'switched',
+} as const;
+export type ColdOutcome = (typeof Cold)[keyof typeof Cold] | Fault | Unimplemented | Fatal;
+
+/** The manual has it, this machine does not: the run stops and says so. */
+export interface Unimplemented {
+  readonly kind: 'unimplemented';
+  readonly what: string;
+}
+/** The processor cannot go on: shutdown after a triple fault, VMX abort. */
+export interface Fatal {
+  readonly kind: 'fatal';
+  readonly reason: 'tripleFault' | 'vmxAbort';
+  readonly detail: string;
+}
+
+/**
+ * One cold instruction. The order is the manual's (SDM 3C 26.1.1): `check` finds the faults that come before a VM exit
+ * (#UD, privilege), then virtualization may intercept, then `execute`.
+ */
+export interface ColdSemantics {
+  readonly check?: (processor: Processor, instruction: Instruction) => Fault | undefined;
+  readonly execute: (processor: Processor, instruction: Instruction) => ColdOutcome;
+}
+
+// ---------------------------------------------------------------- virtualization
+
+/** What the vendor-neutral core asks of VMX (later of SVM). */
+export interface Virtualization {
+  /** The processor is in VMX non-root operation. */
+  readonly inGuest: boolean;
+  /** Makes the VM exit that this instruction causes unconditionally or by a control; true when it did. */
+  interceptInstruction(instruction: Instruction): boolean;
+  /** Makes the VM exit for an exception about to be delivered; true when it did. */
+  interceptException(fault: Fault): boolean;
+  /** The same for a double fault that becomes a triple fault. */
+  interceptTripleFault(): boolean;
+  /** An external interrupt, NMI, INIT or window is pending at this instruction boundary; true when it caused an exit. */
+  interceptPendingEvent(event: PendingEvent): boolean;
+  /** Events injected by VM entry, and those that VM entry makes pending, are delivered through this. */
+  takeInjectedEvent(): InjectedEvent | undefined;
+  /** Delivery of an event began or ended: exits meanwhile record IDT-vectoring information. */
+  beginDelivery(event: InjectedEvent): void;
+  endDelivery(): void;
+  /** EPT is on: guest-physical addresses need `translate`. */
+  readonly nestedPaging: boolean;
+  /** Identifies the address space for TLB tagging: VPID, EPTP. */
+  readonly translationContext: number;
+  /**
+   * Host-physical address of a guest-physical one, or -1 when the EPT walk made a VM exit. The linear address (or
+   * undefined for accesses without one) and whether this is a page walk go into the exit qualification.
+   */
+  translate(guestPhysical: number, access: number, linear: bigint | undefined, pageWalk: boolean): number;
+  /** The same without side effects, for the debugger: -1 where nothing is mapped. */
+  probe(guestPhysical: number): number;
+}
+
+export interface PendingEvent {
+  readonly kind: 'externalInterrupt' | 'nmi' | 'init' | 'interruptWindow' | 'nmiWindow';
+}
+
+/** An event on its way through the IDT: the parts of the VM-entry interruption information (SDM 3C 25.8.3). */
+export interface InjectedEvent {
+  readonly vector: number;
+  /** Interruption type, SDM 3C table 25-17: 0 external, 2 NMI, 3 hardware exception, 4, 5, 6 software. */
+  readonly type: number;
+  readonly errorCode: number | undefined;
+  readonly instructionLength: number;
+  /** For #PF and #DB: CR2 or DR6 value. */
+  readonly address: bigint;
+}
+
+// ---------------------------------------------------------------- devices and time
+
+/** Port and memory-mapped devices, by physical address. Sizes are 1, 2, 4 or 8 bytes; values unsigned. */
+export interface Bus {
+  readPort(port: number, size: number): number;
+  writePort(port: number, size: number, value: number): void;
+  /** Is this physical page MMIO or unbacked (not RAM)? */
+  isDevice(physicalPage: number): boolean;
+  readDevice(physicalAddress: number, size: number): bigint;
+  writeDevice(physicalAddress: number, size: number, value: bigint): void;
+}
+
+/** The local APIC as the processor sees it. */
+export interface InterruptController {
+  /** Highest-priority deliverable vector, or -1. */
+  pendingVector(): number;
+  /** Moves that vector to in-service; answers it. */
+  acknowledge(): number;
+  nmiPending: boolean;
+  readonly tpr: number;
+  setTpr(value: number): void;
+  /** APIC base MSR writes. */
+  setBase(value: bigint): void;
+}
+
+/** Virtual time. One retired instruction is one nanosecond; an idle machine jumps. */
+export interface Clock {
+  /** Virtual nanoseconds since reset, below 2^53. */
+  readonly now: number;
+}
+
+// ---------------------------------------------------------------- the processor
+
+/** The parts of one processor, as its instructions see them. */
+export interface Processor {
+  readonly memory: LinearMemory;
+  readonly state: ProcessorState;
+  readonly system: MemorySystem;
+  readonly linear: LinearAccess;
+  readonly engine: Engine;
+  readonly virtualization: Virtualization;
+  readonly bus: Bus;
+  readonly apic: InterruptController;
+  readonly clock: Clock;
+  /** A mode, mapping or CPL change: reselects the TLB bank and voids what was cached by linear address. */
+  contextChanged(): void;
+  /** Voids all TLB entries of the current context (MOV to CR3, INVEPT, ...). */
+  flushTlb(): void;
+  /** Voids the entries of one linear page (INVLPG). */
+  flushTlbPage(linear: bigint): void;
+  /** Delivers an event through the IDT; a fault inside delivery escalates as SDM 3A 6.15 says. */
+  deliver(event: InjectedEvent): ColdOutcome;
+}
+
+/**
+ * Memory by linear address for TypeScript: cold instructions and event delivery. `supervisor` overrides the CPL
+ * (descriptor table accesses are implicit supervisor accesses). A failed access answers a Fault, or 'exited' when it
+ * made a VM exit.
+ */
+export interface LinearAccess {
+  read(linear: bigint, size: 1 | 2 | 4 | 8, supervisor?: boolean): bigint | Fault | 'exited';
+  write(
+    linear: bigint,
+    size: 1 | 2 | 4 | 8,
+    value: bigint,
+    supervisor?: boolean,
+  ): undefined | Fault | 'exited';
+}

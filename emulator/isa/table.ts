@@ -1,0 +1,42 @@
+/** The instruction table's row type. The rows stand in `instructions/`, by group. */
+
+/** How the operands are encoded (SDM 2A 3.1.1.1 and appendix A.2): what the decoder reads for each operand. */
+export type OperandForm =
+  | 'Eb' | 'Ew' | 'Ed' | 'Eq' | 'Ev' | 'Ey' | 'Edw'
+  | 'Gb' | 'Gw' | 'Gd' | 'Gv' | 'Gy'
+  | 'M' | 'Mb' | 'Mw' | 'Md' | 'Mq' | 'Mv' | 'Mdq' | 'Mp' | 'Ms'
+  | 'Ib' | 'Ibs' | 'Iw' | 'Iz' | 'Iv' | 'I1'
+  | 'Jb' | 'Jz' | 'Ap'
+  | 'AL' | 'CL' | 'DX' | 'AX' | 'eAX' | 'rAX'
+  | 'Zb' | 'Zv' | 'Zq'
+  | 'Ob' | 'Ov'
+  | 'Sw' | 'Cd' | 'Dd' | 'Rq' | 'ES' | 'CS' | 'SS' | 'DS' | 'FS' | 'GS'; // prettier-ignore
+
+export type Flag = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';
+
+export interface InstructionRow {
+  /** Lower-case mnemonic; condition code forms have the bare name (`jcc`, `setcc`, `cmovcc`). */
+  readonly mnemonic: string;
+  /** Opcode as in the manual: `01 /r`, `0F 01 C1`, `REX.W 0F C7 /1`, `F3 0F B8 /r`. */
+  readonly opcode: string;
+  readonly operands: readonly OperandForm[];
+  /** Hot: an emitter in cpu/semantics. Cold: TypeScript in cpu/cold or vmx. */
+  readonly kind: 'hot' | 'cold';
+  /** Name of the semantics when it is not the mnemonic. */
+  readonly semantics?: string;
+  /** Not valid in 64-bit mode / only valid there. */
+  readonly modes?: 'not64' | 'only64';
+  /** Operand size is 64 bits in 64-bit mode without REX.W (SDM 2A 2.2.1.7), or forced so. */
+  readonly default64?: boolean;
+  /** LOCK is legal with a memory destination. */
+  readonly lockable?: boolean;
+  readonly writes?: readonly Flag[];
+  readonly undefined?: readonly Flag[];
+  readonly reads?: readonly Flag[];
+  /** Only at this CPL (0), or at IOPL. */
+  readonly privilege?: 'cpl0' | 'iopl';
+  /** Names of VMX conditions under which it exits, for hover text and docs. */
+  readonly exits?: string;
+  /** The manual's one-line meaning, in our words. */
+  readonly summary: string;
+}
