@@ -79,6 +79,10 @@ export interface Engine {
   run(budget: number): EngineExit;
   /** Instructions retired by the last `run`. */
   readonly retired: number;
+  /** Retired so far by a `run` in progress, exact while the memory system is called; 0 outside `run`: keeps time exact. */
+  readonly retiredNow: number;
+  /** Makes a `run` in progress return BUDGET at the next instruction boundary: a device access changed what is due. */
+  requestReturn(): void;
   readonly instruction: Instruction | undefined;
   readonly fault: Fault | undefined;
   readonly unimplemented: string | undefined;
@@ -212,10 +216,18 @@ export interface InterruptController {
   setBase(value: bigint): void;
 }
 
-/** Virtual time. One retired instruction is one nanosecond; an idle machine jumps. */
+/**
+ * Virtual time: one retired instruction is one nanosecond; an idle machine jumps. The run loop bounds each
+ * `engine.run` by `nextEvent - now`, calls `advance` with what was retired, and `fireDue` when an event is due, so that
+ * timers fire at exact positions however the run is sliced. `rescheduled` is called by devices whose next event moved.
+ */
 export interface Clock {
-  /** Virtual nanoseconds since reset, below 2^53. */
+  /** Virtual nanoseconds since reset, below 2^53; exact also while an instruction accesses a device. */
   readonly now: number;
+  /** Virtual time of the earliest device event, or Infinity. */
+  readonly nextEvent: number;
+  advance(instructions: number): void;
+  fireDue(): void;
 }
 
 // ---------------------------------------------------------------- the processor
