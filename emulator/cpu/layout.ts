@@ -53,6 +53,8 @@ const fields64 = [
   ...u64('esBase', 'csBase', 'ssBase', 'dsBase', 'fsBase', 'gsBase', 'ldtrBase', 'trBase'),
   ...u64('gdtrBase', 'idtrBase'),
   ...u64('cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'xcr0'),
+  // The PDPTE registers of PAE paging, loaded with CR3 (SDM 3A 4.4.1) or from the VMCS.
+  ...u64('pdpte0', 'pdpte1', 'pdpte2', 'pdpte3'),
   ...u64('dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7'),
   ...u64('efer', 'star', 'lstar', 'cstar', 'fmask', 'kernelGsBase', 'tscAux', 'pat', 'apicBase'),
   ...u64('sysenterCs', 'sysenterEsp', 'sysenterEip', 'featureControl', 'debugctl', 'miscEnable'),

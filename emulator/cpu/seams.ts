@@ -6,8 +6,11 @@ import type { Instruction } from '../isa/instruction.js';
 import type { Fault } from './fault.js';
 import type { LinearMemory, ProcessorState } from './state.js';
 
-/** Kinds of memory access, as bits: what TLB tags, EPT and watchpoints distinguish. */
-export const Access = { READ: 1, WRITE: 2, EXECUTE: 4 } as const;
+/**
+ * Kinds of memory access, as bits: what TLB tags, EPT and watchpoints distinguish. STACK: through SS, so that a
+ * non-canonical address is #SS(0) instead of #GP(0). SUPERVISOR: an implicit supervisor-mode access (SDM 3A 4.6).
+ */
+export const Access = { READ: 1, WRITE: 2, EXECUTE: 4, STACK: 8, SUPERVISOR: 16 } as const;
 
 // ---------------------------------------------------------------- memory
 
@@ -174,6 +177,13 @@ export interface Virtualization {
   translate(guestPhysical: number, access: number, linear: bigint | undefined, pageWalk: boolean): number;
   /** The same without side effects, for the debugger: -1 where nothing is mapped. */
   probe(guestPhysical: number): number;
+  /** What MOV from CR0 or CR4 and SMSW see: the read shadow under the guest/host mask (SDM 3C 26.3). */
+  viewControlRegister(register: 0 | 4, value: bigint): bigint;
+  /**
+   * What a write of CR0 or CR4 that does not exit stores: bits that the host owns keep their value (SDM 3C 26.3).
+   * undefined when a bit that VMX operation fixes is violated (SDM 3C 24.8), which is #GP(0).
+   */
+  admitControlRegister(register: 0 | 4, value: bigint): bigint | undefined;
 }
 
 export interface PendingEvent {
@@ -230,6 +240,28 @@ export interface Clock {
   fireDue(): void;
 }
 
+// ---------------------------------------------------------------- model-specific registers
+
+/** The model-specific registers, SDM volume 4. */
+export interface ModelSpecificRegisters {
+  /** Value of an MSR, or #GP(0). The caller has checked the privilege level. */
+  read(index: number): bigint | Fault;
+  /** Writes an MSR; #GP(0) for an unknown or read-only one, a reserved bit or a non-canonical address. */
+  write(index: number, value: bigint): Fault | undefined;
+  /** Adds MSRs (those of VMX, of paravirtual devices). */
+  register(rows: readonly MsrRow[]): void;
+}
+
+/** One row of the MSR table. */
+export interface MsrRow {
+  readonly index: number;
+  /** The manual's name, as `IA32_LSTAR`. */
+  readonly name: string;
+  readonly read: (processor: Processor) => bigint | Fault;
+  /** undefined: read-only, writes are #GP(0). */
+  readonly write?: (processor: Processor, value: bigint) => Fault | undefined;
+}
+
 // ---------------------------------------------------------------- the processor
 
 /** The parts of one processor, as its instructions see them. */
@@ -243,10 +275,15 @@ export interface Processor {
   readonly bus: Bus;
   readonly apic: InterruptController;
   readonly clock: Clock;
+  readonly msrs: ModelSpecificRegisters;
+  /** Retired instructions since reset; a chunk of a repeated string instruction counts as one. Exact at any time. */
+  readonly position: number;
   /** A mode, mapping or CPL change: reselects the TLB bank and voids what was cached by linear address. */
   contextChanged(): void;
   /** Voids all TLB entries of the current context (MOV to CR3, INVEPT, ...). */
   flushTlb(): void;
+  /** Voids all TLB entries of every context. */
+  flushAllTlbs(): void;
   /** Voids the entries of one linear page (INVLPG). */
   flushTlbPage(linear: bigint): void;
   /** Delivers an event through the IDT; a fault inside delivery escalates as SDM 3A 6.15 says. */
@@ -256,14 +293,15 @@ export interface Processor {
 /**
  * Memory by linear address for TypeScript: cold instructions and event delivery. `supervisor` overrides the CPL
  * (descriptor table accesses are implicit supervisor accesses). A failed access answers a Fault, or 'exited' when it
- * made a VM exit.
+ * made a VM exit. `stack`: a non-canonical address is #SS(0) instead of #GP(0).
  */
 export interface LinearAccess {
-  read(linear: bigint, size: 1 | 2 | 4 | 8, supervisor?: boolean): bigint | Fault | 'exited';
+  read(linear: bigint, size: 1 | 2 | 4 | 8, supervisor?: boolean, stack?: boolean): bigint | Fault | 'exited';
   write(
     linear: bigint,
     size: 1 | 2 | 4 | 8,
     value: bigint,
     supervisor?: boolean,
+    stack?: boolean,
   ): undefined | Fault | 'exited';
 }
