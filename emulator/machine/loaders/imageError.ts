@@ -1,0 +1,10 @@
+/** An image that cannot be loaded: the message names the file and the reason. */
+export class ImageError extends Error {
+  constructor(
+    readonly imageName: string,
+    reason: string,
+  ) {
+    super(`${imageName}: ${reason}`);
+    this.name = 'ImageError';
+  }
+}
