@@ -3,6 +3,9 @@
 
 export const ELF_MAGIC = [0x7f, 0x45, 0x4c, 0x46] as const;
 
+/** Indexes into e_ident. */
+export const EI = { CLASS: 4, DATA: 5, VERSION: 6, OSABI: 7, NIDENT: 16 } as const;
+
 export const ELFCLASS32 = 1;
 export const ELFCLASS64 = 2;
 export const ELFDATA2LSB = 1;
