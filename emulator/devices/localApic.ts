@@ -1,6 +1,7 @@
 /** Local APIC in xAPIC mode (SDM 3A chapter 11), of a platform with one processor. */
 import type { InterruptController } from '../cpu/seams.js';
-import type { Timer, VirtualClock } from './virtualClock.js';
+import type { VirtualClock } from './virtualClock.js';
+import { ApicTimer } from './apicTimer.js';
 import type { MemoryDevice } from './device.js';
 
 /** Register offsets, SDM 3A table 11-1. */
@@ -75,13 +76,10 @@ export class LocalApic implements InterruptController, MemoryDevice {
   private errorsSinceWrite = 0;
   private commandLow = 0;
   private commandHigh = 0;
-  private initialCount = 0;
-  private divideConfiguration = 0;
-  private countStartedNs = 0;
   private readonly inService = new Uint32Array(8);
   private readonly requested = new Uint32Array(8);
   private readonly localVectors = new Map<number, number>();
-  private readonly timer: Timer;
+  private readonly timer: ApicTimer;
   private enabled = true;
   physicalPage = Number(APIC_DEFAULT_BASE >> 12n);
 
@@ -89,7 +87,14 @@ export class LocalApic implements InterruptController, MemoryDevice {
     private readonly clock: VirtualClock,
     private readonly moved: (device: LocalApic) => void,
   ) {
-    this.timer = clock.timer(() => this.timerExpired());
+    this.timer = new ApicTimer(
+      clock,
+      () => (this.localVectors.get(Register.LVT_TIMER)! & LVT_PERIODIC) !== 0,
+      () => {
+        const entry = this.localVectors.get(Register.LVT_TIMER)!;
+        if (!(entry & LVT_MASKED)) this.request(entry & 0xff);
+      },
+    );
     this.reset();
   }
 
@@ -99,11 +104,11 @@ export class LocalApic implements InterruptController, MemoryDevice {
     this.requested.fill(0);
     for (const register of Object.keys(LVT_WRITABLE)) this.localVectors.set(Number(register), LVT_MASKED);
     this.taskPriority = this.logicalDestination = this.errorStatus = this.errorsSinceWrite = 0;
-    this.commandLow = this.commandHigh = this.initialCount = this.divideConfiguration = 0;
+    this.commandLow = this.commandHigh = 0;
     this.destinationFormat = 0xffff_ffff;
     this.spuriousVector = 0xff;
     this.nmiPending = false;
-    this.timer.arm(Infinity);
+    this.timer.reset();
   }
 
   // -------------------------------------------------------------- interrupts
@@ -213,11 +218,11 @@ export class LocalApic implements InterruptController, MemoryDevice {
       case Register.ICR_HIGH:
         return this.commandHigh;
       case Register.INITIAL_COUNT:
-        return this.initialCount;
+        return this.timer.initialCount;
       case Register.CURRENT_COUNT:
-        return this.currentCount();
+        return this.timer.currentCount;
       case Register.DIVIDE:
-        return this.divideConfiguration;
+        return this.timer.divideConfiguration;
       default:
         this.errorsSinceWrite |= ESR_ILLEGAL_REGISTER;
         return 0;
@@ -260,11 +265,10 @@ export class LocalApic implements InterruptController, MemoryDevice {
         this.commandHigh = value & 0xff00_0000;
         break;
       case Register.INITIAL_COUNT:
-        this.initialCount = value >>> 0;
-        this.startTimer();
+        this.timer.start(value >>> 0);
         break;
       case Register.DIVIDE:
-        this.changeDivider(value & 0xb);
+        this.timer.setDivider(value & 0xb);
         break;
       case Register.ID:
       case Register.VERSION:
@@ -309,47 +313,6 @@ export class LocalApic implements InterruptController, MemoryDevice {
     const logical = (this.commandLow & (1 << 11)) !== 0;
     if (!logical) return destination === this.id || destination === 0xff;
     return (destination & (this.logicalDestination >>> 24)) !== 0;
-  }
-
-  // -------------------------------------------------------------- timer
-
-  /** Nanoseconds for one count: the bus clock is 1 GHz; divide configuration bits 3, 1, 0 (SDM 3A figure 11-10). */
-  private get nsPerCount(): number {
-    const code = (this.divideConfiguration & 3) | ((this.divideConfiguration >> 1) & 4);
-    return code === 7 ? 1 : 2 << code;
-  }
-
-  private startTimer(): void {
-    this.countStartedNs = this.clock.now;
-    this.armFromStart();
-  }
-
-  private armFromStart(): void {
-    const running = this.initialCount !== 0;
-    this.timer.arm(running ? this.countStartedNs + this.initialCount * this.nsPerCount : Infinity);
-  }
-
-  /** The count goes on from where it is, at the new speed. */
-  private changeDivider(value: number): void {
-    const remaining = this.currentCount();
-    this.divideConfiguration = value;
-    if (this.timer.deadlineNs === Infinity) return;
-    this.countStartedNs = this.clock.now - (this.initialCount - remaining) * this.nsPerCount;
-    this.armFromStart();
-  }
-
-  private currentCount(): number {
-    if (this.timer.deadlineNs === Infinity) return 0;
-    return Math.max(0, Math.ceil((this.timer.deadlineNs - this.clock.now) / this.nsPerCount));
-  }
-
-  private timerExpired(): void {
-    const entry = this.localVectors.get(Register.LVT_TIMER)!;
-    if (entry & LVT_PERIODIC) {
-      this.countStartedNs += this.initialCount * this.nsPerCount;
-      this.armFromStart();
-    }
-    if (!(entry & LVT_MASKED)) this.request(entry & 0xff);
   }
 }
 
