@@ -1,0 +1,12 @@
+import * as vscode from 'vscode';
+
+/** Starts the bundled adapter as a process of its own, on the JavaScript runtime that VS Code itself runs on. */
+export function debugAdapterFactory(extensionUri: vscode.Uri): vscode.DebugAdapterDescriptorFactory {
+  const adapter = vscode.Uri.joinPath(extensionUri, 'dist', 'debugAdapter.cjs').fsPath;
+  return {
+    createDebugAdapterDescriptor: () =>
+      new vscode.DebugAdapterExecutable(process.execPath, [adapter], {
+        env: { ELECTRON_RUN_AS_NODE: '1' },
+      }),
+  };
+}

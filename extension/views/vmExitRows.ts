@@ -1,0 +1,70 @@
+/** The rows of the VM Exits view, and the breakpoints that the user set in it. */
+import type { HyperstepRequests, VmExitRow } from '../../debug-adapter/protocol.js';
+import { formatCount, formatDuration } from '../format.js';
+import type { Row } from './row.js';
+
+type SentBreakpoint = HyperstepRequests['hyperstep/setVmExitBreakpoints']['arguments']['reasons'][number];
+
+/** A breakpoint on an exit reason, as it is kept between sessions. A disabled one keeps its condition. */
+export interface VmExitBreakpoint extends SentBreakpoint {
+  enabled: boolean;
+}
+
+/** What a condition of a breakpoint can be, in the words of VS Code's own breakpoint menu. */
+export const CONDITION_KINDS = [
+  { key: 'condition', label: 'Expression', prompt: 'Stop when this expression is true, e.g. $rax == 5' },
+  {
+    key: 'hitCondition',
+    label: 'Hit Count',
+    prompt: 'Stop when this many exits were hit, e.g. 10, >= 10 or % 10',
+  },
+  { key: 'logMessage', label: 'Log Message', prompt: 'Print this message and go on, e.g. RAX is {$rax}' },
+] as const;
+
+export function vmExitRow(exit: VmExitRow, breakpoint: VmExitBreakpoint | undefined): Row {
+  const numbers = exit.count > 0 ? [formatCount(exit.count), formatDuration(exit.virtualNs)] : [];
+  const conditions = CONDITION_KINDS.flatMap(({ key, label }) =>
+    breakpoint?.[key] ? [`${label.toLowerCase()}: ${breakpoint[key]}`] : [],
+  );
+  return {
+    label: exit.title,
+    description: [...numbers, ...conditions].join(' · '),
+    tooltip: [
+      `${exit.reason}: ${exit.title} (${exit.name})`,
+      exit.description,
+      `${formatCount(exit.count)} exits, ${formatDuration(exit.virtualNs)} of virtual time in the host`,
+      ...conditions,
+    ].join('\n'),
+    copyText: exit.name,
+  };
+}
+
+/** Reasons that occurred stand first; in each half the manual's order, so that rows seldom move. */
+export function sortedExits(exits: readonly VmExitRow[]): VmExitRow[] {
+  return [...exits].sort((a, b) => Math.sign(b.count) - Math.sign(a.count) || a.reason - b.reason);
+}
+
+/** The arguments of `hyperstep/setVmExitBreakpoints`. */
+export function enabledBreakpoints(breakpoints: readonly VmExitBreakpoint[]): SentBreakpoint[] {
+  return breakpoints
+    .filter(({ enabled }) => enabled)
+    .map(({ reason, condition, hitCondition, logMessage }) => ({
+      reason,
+      condition,
+      hitCondition,
+      logMessage,
+    }));
+}
+
+/** The breakpoints with one changed; one that is neither enabled nor has a condition is not kept. */
+export function withBreakpoint(
+  breakpoints: readonly VmExitBreakpoint[],
+  reason: number,
+  change: Partial<VmExitBreakpoint>,
+): VmExitBreakpoint[] {
+  const old = breakpoints.find((breakpoint) => breakpoint.reason === reason) ?? { reason, enabled: false };
+  const changed = { ...old, ...change };
+  const worthKeeping = changed.enabled || CONDITION_KINDS.some(({ key }) => changed[key]);
+  const others = breakpoints.filter((breakpoint) => breakpoint.reason !== reason);
+  return (worthKeeping ? [...others, changed] : others).sort((a, b) => a.reason - b.reason);
+}
