@@ -76,6 +76,9 @@ const fields32 = [
   ...u32('interruptibility'),
   // 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI: the guest activity state (SDM 3C 25.4.2).
   ...u32('activity'),
+  // VMX: 0 outside VMX operation, 1 root, 2 non-root; the VMXON and current-VMCS pointers (0xffffffff: none); 1 while
+  // an event that VM entry injects waits for delivery.
+  ...u32('vmxOperation', 'vmxonPointer', 'currentVmcs', 'injectionPending'),
   // Interpreter registers: instructions left, why it left and at which record; byte offset of the TLB bank in use.
   ...u32('budget', 'exitCode', 'exitRecord', 'accessInfo', 'tlbBank'),
 ] as const; // prettier-ignore

@@ -1,0 +1,253 @@
+/** Checks on the VMX controls, SDM 3C 27.2.1: a violation is VMfailValid with error 7. */
+import type { AllowedSettings } from '../capabilities.js';
+import { allowedSettings, CR3_TARGET_COUNT } from '../capabilities.js';
+import type { ControlField } from '../controls.js';
+import { entryControls, exitControls, Pin, pinBased, Primary, primary, Secondary, secondary } from '../controls.js';
+import type { VmcsField } from '../fields.js';
+import { Field } from '../fields.js';
+import {
+  decodeInterruption,
+  exceptionHasErrorCode,
+  InterruptionType,
+  isSoftwareEvent,
+  isValidInterruption,
+} from '../interruption.js';
+import { isPhysicalAddress } from '../physicalMemory.js';
+import type { EntryRule, EntryView } from './rules.js';
+import { Cr0, require } from './rules.js';
+
+const EXECUTION = '27.2.1.1';
+const EXIT = '27.2.1.2';
+const ENTRY = '27.2.1.3';
+
+/** Reserved bits and bits that are not implemented, as the capability MSRs say (SDM 3D A.3 - A.5). */
+const reservedBits = (
+  section: string,
+  control: ControlField,
+  value: (entry: EntryView) => number,
+  applies: (entry: EntryView) => boolean = () => true,
+): EntryRule => {
+  const settings: AllowedSettings = allowedSettings(control);
+  return {
+    id: `controls.${control.field}.reserved`,
+    section,
+    wording: `Reserved bits in the ${control.title.toLowerCase()} must be set properly.`,
+    check: (entry) => {
+      if (!applies(entry)) return undefined;
+      const found = value(entry);
+      const wrong = ((settings.mustBeOne & ~found) | (found & ~settings.mayBeOne)) >>> 0;
+      return wrong === 0
+        ? undefined
+        : {
+            expected: `bits ${hexSet(settings.mustBeOne)} set, none outside ${hexSet(settings.mayBeOne)}`,
+            found: `${hexSet(found)}: wrong ${namesOf(control, wrong)}`,
+          };
+    },
+  };
+};
+
+const hexSet = (bits: number): string => `0x${bits.toString(16)}`;
+const namesOf = (control: ControlField, wrong: number): string =>
+  Array.from({ length: 32 }, (_, bit) => bit)
+    .filter((bit) => wrong & (1 << bit))
+    .map((bit) => control.bits.find((row) => row.bit === bit)?.wording ?? `bit ${bit}`)
+    .join(', ');
+
+/** An address that must be page-aligned and within the physical-address width while a control is 1. */
+const pageAddress = (field: VmcsField, control: string, used: (entry: EntryView) => boolean): EntryRule => ({
+  id: `controls.${field.name}.address`,
+  section: EXECUTION,
+  wording: `If "${control}" is 1, bits 11:0 of ${field.name} must be 0, and no bit beyond the physical-address width may be set.`,
+  check: (entry) =>
+    used(entry)
+      ? require(isPhysicalAddress(entry.value(field), 4096), 'a page-aligned physical address', entry.value(field))
+      : undefined,
+});
+
+const MSR_ENTRY_SIZE = 16n;
+
+/** The address of an MSR list; it does not matter while the list is empty. */
+const msrList = (section: string, address: VmcsField, count: VmcsField): readonly EntryRule[] => [
+  {
+    id: `controls.${address.name}.address`,
+    section,
+    wording: `If ${count.name} is not 0, bits 3:0 of ${address.name} must be 0, and no bit beyond the physical-address width may be set.`,
+    check: (entry) =>
+      entry.number(count) !== 0
+        ? require(isPhysicalAddress(entry.value(address), 16), 'a 16-byte-aligned physical address', entry.value(address))
+        : undefined,
+  },
+  {
+    id: `controls.${address.name}.end`,
+    section,
+    wording: `If ${count.name} is not 0, the last byte of the list must be within the physical-address width.`,
+    check: (entry) => {
+      const entries = BigInt(entry.number(count));
+      const last = entry.value(address) + entries * MSR_ENTRY_SIZE - 1n;
+      return entries !== 0n
+        ? require(isPhysicalAddress(last), 'the last byte within the physical-address width', last)
+        : undefined;
+    },
+  },
+];
+
+const executionRules: readonly EntryRule[] = [
+  reservedBits(EXECUTION, pinBased, (entry) => entry.pin),
+  reservedBits(EXECUTION, primary, (entry) => entry.primary),
+  reservedBits(
+    EXECUTION,
+    secondary,
+    (entry) => entry.secondary,
+    (entry) => (entry.primary & Primary.activateSecondaryControls) !== 0,
+  ),
+  {
+    id: 'controls.cr3TargetCount',
+    section: EXECUTION,
+    wording: 'The CR3-target count must not be greater than 4.',
+    check: (entry) => {
+      const count = entry.number(Field.cr3TargetCount);
+      return require(count <= CR3_TARGET_COUNT, `at most ${CR3_TARGET_COUNT}`, count);
+    },
+  },
+  pageAddress(Field.ioBitmapA, 'use I/O bitmaps', (entry) => (entry.primary & Primary.useIoBitmaps) !== 0),
+  pageAddress(Field.ioBitmapB, 'use I/O bitmaps', (entry) => (entry.primary & Primary.useIoBitmaps) !== 0),
+  pageAddress(Field.msrBitmap, 'use MSR bitmaps', (entry) => (entry.primary & Primary.useMsrBitmaps) !== 0),
+  {
+    id: 'controls.virtualNmis',
+    section: EXECUTION,
+    wording: 'If "NMI exiting" is 0, "virtual NMIs" must be 0.',
+    check: (entry) =>
+      require(
+        (entry.pin & Pin.nmiExiting) !== 0 || (entry.pin & Pin.virtualNmis) === 0,
+        '"virtual NMIs" 0 or "NMI exiting" 1',
+        entry.pin,
+      ),
+  },
+  {
+    id: 'controls.nmiWindowExiting',
+    section: EXECUTION,
+    wording: 'If "virtual NMIs" is 0, "NMI-window exiting" must be 0.',
+    check: (entry) =>
+      require(
+        (entry.pin & Pin.virtualNmis) !== 0 || (entry.primary & Primary.nmiWindowExiting) === 0,
+        '"NMI-window exiting" 0 or "virtual NMIs" 1',
+        entry.primary,
+      ),
+  },
+  {
+    id: 'controls.vpid',
+    section: EXECUTION,
+    wording: 'If "enable VPID" is 1, the VPID must not be 0000H.',
+    check: (entry) =>
+      entry.secondary & Secondary.enableVpid
+        ? require(entry.number(Field.virtualProcessorIdentifier) !== 0, 'a VPID that is not 0', 0)
+        : undefined,
+  },
+  ...eptPointerRules(),
+  {
+    id: 'controls.unrestrictedGuest',
+    section: EXECUTION,
+    wording: 'If "unrestricted guest" is 1, "enable EPT" must be 1.',
+    check: (entry) =>
+      require(
+        !(entry.secondary & Secondary.unrestrictedGuest) || (entry.secondary & Secondary.enableEpt) !== 0,
+        '"enable EPT" 1',
+        entry.secondary,
+      ),
+  },
+];
+
+/** SDM 3C table 25-9 and section 27.2.1.1: the format of the EPT pointer. */
+function eptPointerRules(): readonly EntryRule[] {
+  const rule = (id: string, wording: string, expected: string, holds: (pointer: bigint) => boolean): EntryRule => ({
+    id: `controls.eptPointer.${id}`,
+    section: EXECUTION,
+    wording: `If "enable EPT" is 1: ${wording}`,
+    check: (entry) => {
+      if (!(entry.secondary & Secondary.enableEpt)) return undefined;
+      const pointer = entry.value(Field.eptPointer);
+      return require(holds(pointer), expected, pointer);
+    },
+  });
+  return [
+    rule('memoryType', 'the EPT memory type (bits 2:0) must be supported.', 'memory type 0 (UC) or 6 (WB)', (pointer) => {
+      const type = pointer & 7n;
+      return type === 0n || type === 6n;
+    }),
+    rule('pageWalkLength', 'bits 5:3 must be 3: a page-walk length of 4.', 'page-walk length 4', (pointer) => {
+      return ((pointer >> 3n) & 7n) === 3n;
+    }),
+    rule('accessedDirty', 'bit 6 must be 0: EPT accessed and dirty flags are not supported.', 'bit 6 clear', (pointer) => {
+      return (pointer & 0x40n) === 0n;
+    }),
+    rule('reserved', 'reserved bits 11:7 and 63:N must be 0.', 'reserved bits clear', (pointer) => {
+      return isPhysicalAddress(pointer) && (pointer & 0xf80n) === 0n;
+    }),
+  ];
+}
+
+const exitRules: readonly EntryRule[] = [
+  reservedBits(EXIT, exitControls, (entry) => entry.exit),
+  ...msrList(EXIT, Field.vmExitMsrStoreAddress, Field.vmExitMsrStoreCount),
+  ...msrList(EXIT, Field.vmExitMsrLoadAddress, Field.vmExitMsrLoadCount),
+];
+
+/** A rule about the event to inject; it does not apply while the valid bit is 0. */
+const injection = (
+  id: string,
+  wording: string,
+  check: (entry: EntryView, event: ReturnType<typeof decodeInterruption>) => ReturnType<EntryRule['check']>,
+): EntryRule => ({
+  id: `controls.injection.${id}`,
+  section: ENTRY,
+  wording,
+  check: (entry) =>
+    isValidInterruption(entry.interruption) ? check(entry, decodeInterruption(entry.interruption)) : undefined,
+});
+
+const entryRules: readonly EntryRule[] = [
+  reservedBits(ENTRY, entryControls, (entry) => entry.entry),
+  injection('type', 'The interruption type must not be reserved (1), nor other event (7) without the monitor trap flag.', (entry, { type }) =>
+    require(
+      type !== InterruptionType.RESERVED && type !== InterruptionType.OTHER_EVENT,
+      'type 0, 2, 3, 4, 5 or 6',
+      entry.interruption,
+    ),
+  ),
+  injection('nmiVector', 'If the interruption type is NMI, the vector must be 2.', (_, { type, vector }) =>
+    require(type !== InterruptionType.NMI || vector === 2, 'vector 2', vector),
+  ),
+  injection('exceptionVector', 'If the interruption type is hardware exception, the vector must be at most 31.', (_, { type, vector }) =>
+    require(type !== InterruptionType.HARDWARE_EXCEPTION || vector <= 31, 'a vector of at most 31', vector),
+  ),
+  injection(
+    'deliverErrorCode',
+    'The deliver-error-code bit must be 1 exactly for hardware exceptions that have an error code, and 0 for a guest with CR0.PE = 0.',
+    (entry, { type, vector, hasErrorCode }) => {
+      const protectedMode =
+        !(entry.secondary & Secondary.unrestrictedGuest) || (entry.value(Field.guestCr0) & Cr0.PE) !== 0n;
+      const expected =
+        type === InterruptionType.HARDWARE_EXCEPTION && protectedMode && exceptionHasErrorCode(vector);
+      return require(hasErrorCode === expected, `bit 11 ${expected ? 'set' : 'clear'}`, entry.interruption);
+    },
+  ),
+  injection('reserved', 'Reserved bits 30:12 of the interruption-information field must be 0.', (entry) =>
+    require((entry.interruption & 0x7fff_f000) === 0, 'bits 30:12 clear', entry.interruption),
+  ),
+  injection('errorCode', 'If the deliver-error-code bit is 1, bits 31:16 of the error code must be 0.', (entry, { hasErrorCode }) => {
+    const code = entry.number(Field.vmEntryExceptionErrorCode);
+    return require(!hasErrorCode || code >>> 16 === 0, 'bits 31:16 clear', code);
+  }),
+  injection(
+    'instructionLength',
+    'For software interrupts and exceptions, the instruction length must be 1 to 15.',
+    (entry, { type }) => {
+      const length = entry.number(Field.vmEntryInstructionLength);
+      return require(!isSoftwareEvent(type) || (length >= 1 && length <= 15), '1 to 15', length);
+    },
+  ),
+  ...msrList(ENTRY, Field.vmEntryMsrLoadAddress, Field.vmEntryMsrLoadCount),
+];
+
+/** In the manual's order. */
+export const controlChecks: readonly EntryRule[] = [...executionRules, ...exitRules, ...entryRules];

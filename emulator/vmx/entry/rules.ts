@@ -1,0 +1,123 @@
+/** The form of a VM-entry check: one row for each rule of SDM 3C 27.2 and 27.3. */
+import { CR4_SUPPORTED } from '../../cpu/features.js';
+import type { ProcessorState } from '../../cpu/state.js';
+import { Exit, Entry, Primary } from '../controls.js';
+import type { VmcsField } from '../fields.js';
+import { Field } from '../fields.js';
+import type { PhysicalMemory } from '../physicalMemory.js';
+import type { Vmcs } from '../vmcs.js';
+
+/** What a violated rule says. */
+export interface Violation {
+  readonly expected: string;
+  readonly found: string;
+  /** Exit qualification of an entry failure (SDM 3C 28.2.1): 0 unless the manual gives the failure a number. */
+  readonly qualification?: number;
+}
+
+export interface EntryRule {
+  /** Stable identifier, e.g. `guest.cr0.fixed`. */
+  readonly id: string;
+  readonly section: string;
+  /** The rule in the manual's words, shortened. */
+  readonly wording: string;
+  readonly check: (entry: EntryView) => Violation | undefined;
+}
+
+/** The VMCS of a VM entry under way, with its controls as they count. */
+export class EntryView {
+  readonly pin: number;
+  readonly primary: number;
+  /** 0 when the secondary controls are not activated. */
+  readonly secondary: number;
+  readonly exit: number;
+  readonly entry: number;
+  readonly interruption: number;
+  readonly cr4Supported = CR4_SUPPORTED;
+
+  constructor(
+    readonly vmcs: Vmcs,
+    readonly state: ProcessorState,
+    readonly physical: PhysicalMemory,
+  ) {
+    this.pin = vmcs.read32(Field.pinBasedControls);
+    this.primary = vmcs.read32(Field.primaryProcBasedControls);
+    this.secondary =
+      this.primary & Primary.activateSecondaryControls ? vmcs.read32(Field.secondaryProcBasedControls) : 0;
+    this.exit = vmcs.read32(Field.vmExitControls);
+    this.entry = vmcs.read32(Field.vmEntryControls);
+    this.interruption = vmcs.read32(Field.vmEntryInterruptionInformation);
+  }
+
+  value(field: VmcsField): bigint {
+    return this.vmcs.read(field);
+  }
+
+  number(field: VmcsField): number {
+    return this.vmcs.read32(field);
+  }
+
+  get hostIs64Bit(): boolean {
+    return (this.exit & Exit.hostAddressSpaceSize) !== 0;
+  }
+
+  get guestIsIa32e(): boolean {
+    return (this.entry & Entry.ia32eModeGuest) !== 0;
+  }
+}
+
+export const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
+
+/** The violation when `holds` is false. */
+export const require = (
+  holds: boolean,
+  expected: string,
+  found: bigint | number | string,
+  qualification?: number,
+): Violation | undefined =>
+  holds ? undefined : { expected, found: typeof found === 'string' ? found : hex(found), qualification };
+
+const SIGN_BITS = 0xffff_8000_0000_0000n;
+/** Bits 63:47 are identical (48-bit linear addresses). */
+export const isCanonical = (address: bigint): boolean => {
+  const upper = address & SIGN_BITS;
+  return upper === 0n || upper === SIGN_BITS;
+};
+
+/** Does any bit differ from what a fixed-bit pair of capability MSRs allows (SDM 3D A.7, A.8)? */
+export const fitsFixedBits = (value: bigint, fixed0: bigint, fixed1: bigint): boolean =>
+  (value & fixed0) === fixed0 && (value & ~fixed1) === 0n;
+
+/** Every byte of IA32_PAT is a memory type: 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC- (SDM 3C 27.2.2). */
+export const isValidPat = (pat: bigint): boolean => {
+  for (let shift = 0n; shift < 64n; shift += 8n) {
+    const type = Number((pat >> shift) & 0xffn);
+    if (type > 7 || type === 2 || type === 3) return false;
+  }
+  return true;
+};
+
+export const Efer = { SCE: 1n << 0n, LME: 1n << 8n, LMA: 1n << 10n, NXE: 1n << 11n } as const;
+export const Cr0 = { PE: 1n << 0n, NW: 1n << 29n, CD: 1n << 30n, PG: 1n << 31n } as const;
+export const Cr4 = { PAE: 1n << 5n, VMXE: 1n << 13n, PCIDE: 1n << 17n } as const;
+export const Rflags = { TF: 1n << 8n, IF: 1n << 9n, RF: 1n << 16n, VM: 1n << 17n } as const;
+
+/** The rule for a 64-bit field that must hold a canonical address. */
+export const canonicalRule = (prefix: string, field: VmcsField, section: string): EntryRule => ({
+  id: `${prefix}.${field.name}.canonical`,
+  section,
+  wording: `The ${field.name} field must contain a canonical address.`,
+  check: (entry) => require(isCanonical(entry.value(field)), 'a canonical address', entry.value(field)),
+});
+
+/** The first violated rule of a list. */
+export function firstViolation(
+  rules: readonly EntryRule[],
+  entry: EntryView,
+): { readonly rule: EntryRule; readonly violation: Violation } | undefined {
+  for (const rule of rules) {
+    const violation = rule.check(entry);
+    if (violation) return { rule, violation };
+  }
+  return undefined;
+}
