@@ -1,0 +1,200 @@
+import type { Assembly } from './assembly.js';
+import type { DirectiveArguments } from './directiveArguments.js';
+import { decodeString } from './directiveArguments.js';
+import type { Directive } from './directives.js';
+import { constantValue } from './expression.js';
+import { fitsEither } from './encode.js';
+import type { Fixup } from './sections.js';
+import { AssemblyError } from './source.js';
+
+/** `.byte` and its like: numbers of `size` bytes, little endian. */
+function integers(size: Fixup['size']): Directive {
+  return (assembly, args) => {
+    const expressions = args.expressions();
+    const bytes = new Uint8Array(size * expressions.length);
+    const fixups: Fixup[] = [];
+    expressions.forEach((expression, index) => {
+      const value = constantValue(expression);
+      if (value === undefined) {
+        fixups.push({
+          offset: index * size,
+          size,
+          expression,
+          relative: 'no',
+          range: size === 8 ? 'truncate' : 'warn',
+        });
+        return;
+      }
+      if (!fitsEither(value, size * 8)) {
+        assembly.diagnostics.report(
+          'warning',
+          args.source,
+          `value 0x${value.toString(16)} truncated to ${size} bytes`,
+          expression.start,
+          expression.end,
+        );
+      }
+      writeInteger(bytes, index * size, size, value);
+    });
+    assembly.emitBytes(args.source, bytes, fixups);
+  };
+}
+
+/** Writes the low `size` bytes of a number. */
+export function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint): void {
+  let rest = BigInt.asUintN(size * 8, value);
+  for (let index = 0; index < size; index++) {
+    bytes[offset + index] = Number(rest & 0xffn);
+    rest >>= 8n;
+  }
+}
+
+/** `.float`, `.double`. */
+function floats(size: 4 | 8): Directive {
+  return (assembly, args) => {
+    const parts = args.parts();
+    const view = new DataView(new ArrayBuffer(size * parts.length));
+    parts.forEach(({ text, start, end }, index) => {
+      const value = Number(text.replace(/^0[fdFD]/, ''));
+      if (text === '' || Number.isNaN(value))
+        throw new AssemblyError(`bad floating-point number '${text}'`, start, end);
+      if (size === 4) view.setFloat32(index * size, value, true);
+      else view.setFloat64(index * size, value, true);
+    });
+    assembly.emitBytes(args.source, new Uint8Array(view.buffer));
+  };
+}
+
+/** `.ascii`, `.asciz`: several strings, adjacent ones joined. */
+function strings(terminator: readonly number[]): Directive {
+  return (assembly, args) => {
+    const bytes: number[] = [];
+    const { reader } = args;
+    while (!reader.atEnd()) {
+      let token = reader.next()!;
+      if (token.kind !== 'string')
+        throw new AssemblyError('expected a string in quotes', token.start, token.end);
+      bytes.push(...decodeString(token.text));
+      while (reader.peek()?.kind === 'string') {
+        token = reader.next()!;
+        bytes.push(...decodeString(token.text));
+      }
+      bytes.push(...terminator);
+      if (!reader.accept(',')) reader.expectEnd();
+    }
+    assembly.emitBytes(args.source, Uint8Array.from(bytes));
+  };
+}
+
+const space: Directive = (assembly, args) => {
+  const count = args.expression();
+  const value = args.optionalNumber() ?? 0;
+  args.end();
+  assembly.emitFill(args.source, count, Uint8Array.of(value & 0xff));
+};
+
+/** `.fill repeat, size, value`: of the value only 4 bytes count, as GNU as has it. */
+const fill: Directive = (assembly, args) => {
+  const count = args.expression();
+  const size = args.optionalNumber() ?? 1;
+  const value = args.optionalNumber() ?? 0;
+  args.end();
+  if (size < 0) throw new AssemblyError('.fill with a negative size');
+  const pattern = new Uint8Array(Math.min(size, 8));
+  writeInteger(pattern, 0, Math.min(pattern.length, 4), BigInt(value));
+  assembly.emitFill(args.source, count, pattern);
+};
+
+function align(toBytes: (operand: number) => number, patternSize: 1 | 2 | 4): Directive {
+  return (assembly, args) => {
+    const alignment = toBytes(args.reader.atEnd() ? 0 : args.number());
+    const value = args.optionalNumber();
+    const limit = args.optionalNumber() ?? Number.MAX_SAFE_INTEGER;
+    args.end();
+    if (alignment === 0) return;
+    if (alignment < 0 || alignment > 0x40000000 || !Number.isInteger(Math.log2(alignment))) {
+      throw new AssemblyError('alignment is not a power of 2', args.from);
+    }
+    let pattern: Uint8Array | undefined;
+    if (value !== undefined) {
+      pattern = new Uint8Array(patternSize);
+      writeInteger(pattern, 0, patternSize, BigInt(value));
+    }
+    const { section, bits } = assembly;
+    section.alignment = Math.max(section.alignment, alignment);
+    assembly.emit({ kind: 'align', source: args.source, alignment, pattern, limit, bits, size: 0 });
+  };
+}
+
+const bytesAlign = (operand: number): number => operand;
+const powerAlign = (operand: number): number => 2 ** operand;
+
+const org: Directive = (assembly, args) => {
+  const target = args.expression();
+  const value = args.optionalNumber() ?? 0;
+  args.end();
+  assembly.emit({ kind: 'org', source: args.source, target, fill: value & 0xff, size: 0 });
+};
+
+function leb128(signed: boolean): Directive {
+  return (assembly, args) => {
+    for (const value of args.expressions())
+      assembly.emit({ kind: 'leb128', source: args.source, value, signed, size: 1 });
+  };
+}
+
+/** `.incbin "file", skip, count` */
+const incbin: Directive = (assembly, args) => {
+  const path = args.optionalString();
+  if (path === undefined) throw new AssemblyError('.incbin needs "file"');
+  args.reader.next();
+  const skip = args.optionalNumber() ?? 0;
+  const count = args.optionalNumber();
+  args.end();
+  const found = readFile(assembly, args, path);
+  if (skip < 0 || skip > found.length) throw new AssemblyError(`'${path}' has only ${found.length} bytes`);
+  assembly.emitBytes(args.source, found.slice(skip, count === undefined ? undefined : skip + count));
+};
+
+function readFile(assembly: Assembly, args: DirectiveArguments, path: string): Uint8Array {
+  const found = assembly.options.readInclude(path, args.source.file);
+  if (!found) throw new AssemblyError(`cannot find file '${path}'`);
+  return found.bytes;
+}
+
+export const dataDirectives: Readonly<Record<string, Directive>> = {
+  '.byte': integers(1),
+  '.word': integers(2),
+  '.short': integers(2),
+  '.value': integers(2),
+  '.hword': integers(2),
+  '.2byte': integers(2),
+  '.long': integers(4),
+  '.int': integers(4),
+  '.4byte': integers(4),
+  '.quad': integers(8),
+  '.8byte': integers(8),
+  '.octa': integers(16),
+  '.float': floats(4),
+  '.single': floats(4),
+  '.double': floats(8),
+  '.ascii': strings([]),
+  '.asciz': strings([0]),
+  '.string': strings([0]),
+  '.string8': strings([0]),
+  '.zero': space,
+  '.skip': space,
+  '.space': space,
+  '.fill': fill,
+  '.align': align(bytesAlign, 1),
+  '.balign': align(bytesAlign, 1),
+  '.balignw': align(bytesAlign, 2),
+  '.balignl': align(bytesAlign, 4),
+  '.p2align': align(powerAlign, 1),
+  '.p2alignw': align(powerAlign, 2),
+  '.p2alignl': align(powerAlign, 4),
+  '.org': org,
+  '.uleb128': leb128(false),
+  '.sleb128': leb128(true),
+  '.incbin': incbin,
+};

@@ -1,0 +1,141 @@
+import type { Assembly } from './assembly.js';
+import { ConditionStack } from './conditions.js';
+import { runDirective } from './directives.js';
+import { parseExpression } from './expression.js';
+import { assembleInstruction } from './instruction.js';
+import { TokenReader, tokenize } from './lexer.js';
+import { hashCommentStart, splitLines, splitOutsideLiterals } from './lines.js';
+import { MacroProcessor, isBlockStart } from './macros.js';
+import { Preprocessor } from './preprocessor.js';
+import { AssemblyError, sliceSource, trimSource } from './source.js';
+import type { SourceText } from './source.js';
+
+const MAX_DEPTH = 200;
+const LABEL = /^(?:([A-Za-z_.$\u0080-\uffff][\w.$\u0080-\uffff]*)|"([^"]+)"|(\d+))\s*:(?!:)/;
+const ASSIGNMENT = /^([A-Za-z_.$][\w.$]*)\s*(==?)(?!=)\s*/;
+
+/** Reads statements, one after the other, into an assembly. */
+export class StatementReader {
+  private readonly conditions = new ConditionStack();
+  private readonly macros: MacroProcessor;
+  private isEnded = false;
+
+  constructor(private readonly assembly: Assembly) {
+    this.macros = new MacroProcessor(assembly, this.conditions, (statements, depth) =>
+      this.run(statements, depth),
+    );
+  }
+
+  /** Reads the main file: `.s` as it is, everything else through the C preprocessor, as compilers do. */
+  readMain(): void {
+    const { fileName, source, readInclude, defines = {} } = this.assembly.options;
+    const { diagnostics } = this.assembly;
+    const lines = /\.s$/.test(fileName)
+      ? splitLines(fileName, source, { preprocessed: false })
+      : new Preprocessor(readInclude, diagnostics, defines).process(fileName, source);
+    this.run(splitStatements(lines), 0);
+    for (const open of this.conditions.unclosed())
+      diagnostics.report('error', open, 'unterminated .if: no .endif');
+  }
+
+  private run(statements: readonly SourceText[], depth: number): void {
+    const { diagnostics } = this.assembly;
+    if (depth > MAX_DEPTH) throw new AssemblyError('macros or includes are nested too deeply');
+    for (let index = 0; index < statements.length; index++) {
+      if (this.isEnded || diagnostics.tooMany) return;
+      const statement = statements[index];
+      diagnostics.guard(statement, () => {
+        index = this.statement(statements, index, depth);
+      });
+    }
+  }
+
+  /** Returns the index of the last statement that it took. */
+  private statement(statements: readonly SourceText[], index: number, depth: number): number {
+    const whole = statements[index];
+    if (this.conditions.handle(whole, this.assembly)) return index;
+    if (!this.conditions.isActive) return index;
+    const source = this.takeLabels(whole);
+    if (source.text === '' || this.takeAssignment(source)) return index;
+    const word = /^\S+/.exec(source.text)![0];
+    const name = word.toLowerCase();
+    if (isBlockStart(name)) return this.macros.block(name, source, statements, index, depth);
+    if (this.macros.isMacro(word)) {
+      this.macros.expand(word, source, depth);
+    } else if (name === '.include') {
+      this.include(source, depth);
+    } else if (name === '.purgem') {
+      this.macros.purge(source.text.slice(word.length).trim());
+    } else if (name === '.end') {
+      this.isEnded = true;
+    } else if (name.startsWith('.')) {
+      runDirective(this.assembly, name.replace(/,$/, ''), source, word.length);
+    } else {
+      this.instruction(source);
+    }
+    return index;
+  }
+
+  private instruction(source: SourceText): void {
+    const { assembly } = this;
+    const { fragment, warning } = assembleInstruction(source, assembly.bits, assembly.symbols);
+    if (warning) assembly.diagnostics.report('warning', source, warning);
+    assembly.emit(fragment);
+  }
+
+  /** Defines the labels at the start of a statement and returns the rest. */
+  private takeLabels(statement: SourceText): SourceText {
+    let source = statement;
+    for (;;) {
+      const label = LABEL.exec(source.text);
+      if (!label) return source;
+      const [whole, plain, quoted, numeric] = label;
+      const { symbols, section, diagnostics } = this.assembly;
+      const labelSource = sliceSource(source, 0, whole.length - 1);
+      if (numeric !== undefined) symbols.defineNumericLabel(Number(numeric), section.here());
+      else
+        diagnostics.guard(labelSource, () =>
+          symbols.defineLabel(plain ?? quoted, section.here(), labelSource),
+        );
+      source = trimSource(sliceSource(source, whole.length, source.text.length));
+    }
+  }
+
+  private takeAssignment(source: SourceText): boolean {
+    const assignment = ASSIGNMENT.exec(source.text);
+    if (!assignment) return false;
+    const [head, name, operator] = assignment;
+    const { symbols } = this.assembly;
+    const reader = new TokenReader(tokenize(source.text, head.length), source.text.length);
+    const value = parseExpression(reader, symbols);
+    reader.expectEnd();
+    if (name === '.') {
+      this.assembly.emit({ kind: 'org', source, target: value, fill: 0, size: 0 });
+    } else {
+      symbols.assign(name, value, source, operator === '==');
+    }
+    return true;
+  }
+
+  private include(source: SourceText, depth: number): void {
+    const path = /"([^"]+)"/.exec(source.text)?.[1];
+    if (!path) throw new AssemblyError('.include needs "file"');
+    const found = this.assembly.options.readInclude(path, source.file);
+    if (!found) throw new AssemblyError(`cannot find include file '${path}'`);
+    const content = new TextDecoder().decode(found.bytes);
+    this.run(splitStatements(splitLines(found.fileName, content, { preprocessed: false })), depth + 1);
+  }
+}
+
+/** Cuts `#` comments and splits at `;`. */
+export function splitStatements(lines: readonly SourceText[]): SourceText[] {
+  const statements: SourceText[] = [];
+  for (const line of lines) {
+    const code = sliceSource(line, 0, hashCommentStart(line.text));
+    for (const { start, end } of splitOutsideLiterals(code.text, ';')) {
+      const statement = trimSource(sliceSource(code, start, end));
+      if (statement.text !== '') statements.push(statement);
+    }
+  }
+  return statements;
+}
