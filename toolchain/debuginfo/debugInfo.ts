@@ -1,4 +1,12 @@
-import type { ElfFile } from '../elf/elfFile.js';
+import { DwarfFile } from '../dwarf/dwarfFile.js';
+import { FormatError } from '../elf/byteReader.js';
+import { ElfFile } from '../elf/elfFile.js';
+import { codeFilter } from './codeRanges.js';
+import { Functions } from './functions.js';
+import { inlineFrames } from './inlining.js';
+import { LineTable } from './lineTable.js';
+import { SymbolTable } from './symbolTable.js';
+import { Units } from './units.js';
 import type { Location } from './location.js';
 import type { MachineContext } from './machineContext.js';
 import type { Type } from './types.js';
@@ -70,26 +78,95 @@ export interface UnwoundFrame {
   readonly isSignalFrame: boolean;
 }
 
-/** What the debugger asks about one ELF file. This is the announced contract; its implementation follows. */
-export declare class DebugInfo {
-  readonly elf: ElfFile;
+/** What the debugger asks about one ELF file. Addresses are those of the file; everything is read when it is needed. */
+export class DebugInfo {
   readonly bits: 32 | 64;
-  readonly sourceFiles: readonly string[];
-  static load(elfBytes: Uint8Array, fileName: string): DebugInfo;
-  lineAt(address: bigint): LineRow | undefined;
-  /** The nearest line at or after `line` that has code, with every address where it starts as a statement. */
-  addressesOfLine(file: string, line: number): { line: number; addresses: bigint[] } | undefined;
-  linesIn(file: string): number[];
-  functionAt(address: bigint): FunctionInfo | undefined;
-  functionsNamed(name: string): FunctionInfo[];
-  allFunctions(): readonly FunctionInfo[];
-  inlineFramesAt(address: bigint): InlineFrame[];
-  symbolAt(address: bigint): SymbolInfo | undefined;
-  symbolNamed(name: string): SymbolInfo | undefined;
-  allSymbols(): readonly SymbolInfo[];
-  variablesAt(address: bigint): { arguments: Variable[]; locals: Variable[] };
-  globals(): Variable[];
-  globalNamed(name: string): Variable | undefined;
-  typeNamed(name: string): Type | undefined;
-  unwind(address: bigint, context: MachineContext): UnwoundFrame | undefined;
+  private readonly units: Units;
+  private readonly lineTable: LineTable;
+  private readonly symbols: SymbolTable;
+  private readonly functions: Functions;
+
+  private constructor(
+    readonly elf: ElfFile,
+    readonly fileName: string,
+  ) {
+    this.bits = elf.bits;
+    const dwarf = new DwarfFile(elf);
+    this.units = new Units(dwarf, codeFilter(elf));
+    this.lineTable = new LineTable(this.units);
+    this.symbols = new SymbolTable(elf);
+    this.functions = new Functions(this.units, this.symbols);
+  }
+
+  /** Throws an error that names the file, the section and the offset when the file is malformed. */
+  static load(elfBytes: Uint8Array, fileName: string): DebugInfo {
+    try {
+      return new DebugInfo(new ElfFile(elfBytes), fileName);
+    } catch (error) {
+      throw error instanceof FormatError
+        ? new Error(`${fileName}: ${error.message}`, { cause: error })
+        : error;
+    }
+  }
+
+  /** All files that the line tables name, with normalized paths. */
+  get sourceFiles(): readonly string[] {
+    return this.lineTable.sourceFiles;
+  }
+
+  lineAt(address: bigint): LineRow | undefined {
+    return this.lineTable.rowAt(address);
+  }
+
+  /**
+   * The nearest line at or after `line` that has code, with every address where it starts as a statement. A line that
+   * starts a function stands for the start of its body, where the arguments are in place.
+   */
+  addressesOfLine(file: string, line: number): { line: number; addresses: bigint[] } | undefined {
+    const found = this.lineTable.addressesOf(file, line);
+    return (
+      found && { line: found.line, addresses: found.addresses.map((address) => this.afterPrologue(address)) }
+    );
+  }
+
+  /** The lines of a file where a breakpoint can be, ascending. */
+  linesIn(file: string): number[] {
+    return this.lineTable.linesOf(file);
+  }
+
+  functionAt(address: bigint): FunctionInfo | undefined {
+    return this.functions.at(address);
+  }
+
+  functionsNamed(name: string): FunctionInfo[] {
+    return this.functions.named(name);
+  }
+
+  allFunctions(): readonly FunctionInfo[] {
+    return this.functions.all();
+  }
+
+  /** The calls inlined at an address, innermost first; empty when there is none. */
+  inlineFramesAt(address: bigint): InlineFrame[] {
+    const die = this.functions.dieAt(address);
+    return die === undefined ? [] : inlineFrames(die, address, this.units);
+  }
+
+  symbolAt(address: bigint): SymbolInfo | undefined {
+    return this.symbols.at(address);
+  }
+
+  symbolNamed(name: string): SymbolInfo | undefined {
+    return this.symbols.named(name);
+  }
+
+  /** Ascending by address. */
+  allSymbols(): readonly SymbolInfo[] {
+    return this.symbols.sorted;
+  }
+
+  private afterPrologue(address: bigint): bigint {
+    const info = this.functions.at(address);
+    return info?.low === address ? info.bodyStart : address;
+  }
 }

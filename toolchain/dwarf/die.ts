@@ -155,7 +155,7 @@ export class Die {
   }
 
   get children(): readonly Die[] {
-    this.childList ??= this.readChildren();
+    this.childList ??= [...this.eachChild()];
     return this.childList;
   }
 
@@ -167,22 +167,21 @@ export class Die {
     return `${dwarfName('DW_TAG', DW_TAG, this.tag)} at ${this.unit.header.section}+0x${this.offset.toString(16)}`;
   }
 
-  private readChildren(): Die[] {
-    const children: Die[] = [];
+  /** The children one by one, not kept: for a pass over a large unit. */
+  *eachChild(): Generator<Die> {
     if (!this.abbreviation.hasChildren) {
-      return children;
+      return;
     }
     let offset = this.afterAttributes();
     // A unit's list of children may end with the unit instead of a null entry.
     while (offset < this.unit.header.end) {
       const child = this.unit.dieAt(offset);
       if (child === undefined) {
-        break;
+        return;
       }
-      children.push(child);
+      yield child;
       offset = child.nextSibling();
     }
-    return children;
   }
 
   private afterAttributes(): number {
