@@ -27,7 +27,7 @@ export interface MemoryOperand {
 }
 export interface ImmediateOperand {
   readonly kind: 'immediate';
-  /** Sign-extended to 64 bits where the instruction does so, else zero-extended. */
+  /** Unsigned number of `size` bytes: the operand size of the instruction, sign extension done where it does so. */
   readonly value: bigint;
   readonly size: OperandSize;
 }
@@ -48,6 +48,7 @@ export interface Instruction {
   readonly length: number;
   readonly operandSize: 2 | 4 | 8;
   readonly addressSize: 2 | 4 | 8;
+  /** In the manual's order. A relative branch has none (see `target`); a far pointer is two: offset, selector. */
   readonly operands: readonly Operand[];
   /** Condition code 0-15 of Jcc, SETcc, CMOVcc; -1 otherwise. */
   readonly condition: number;
