@@ -197,6 +197,8 @@ class Decoding {
     if (row.modes === (this.width === 64 ? 'not64' : 'only64')) return false;
     if (prefix === 'NP') {
       if (this.repeat !== 0 || this.operandOverride) return false;
+    } else if (prefix === 'NFx') {
+      if (this.repeat !== 0) return false;
     } else if (prefix === 0x66) {
       if (this.repeat !== 0 || !this.operandOverride) return false;
     } else if (prefix !== 'any' && this.repeat !== prefix) {
@@ -289,7 +291,9 @@ class Decoding {
       index = ((sib >> 3) & 7) | ((this.rex & 2) << 2);
       if (index === 4) index = -1;
       base = sib & 7;
-      if (base === 5 && mod === 0) return this.makeMemory(-1, index, scale, this.signed(4), false);
+      if (base === 5 && mod === 0) {
+        return this.makeMemory(-1, index, index < 0 ? 0 : scale, this.signed(4), false);
+      }
     } else if (base === 5 && mod === 0) {
       this.ripRelative = this.width === 64;
       return this.makeMemory(-1, -1, 0, this.signed(4), false);

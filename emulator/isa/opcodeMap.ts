@@ -8,8 +8,8 @@ export interface OpcodePattern {
   /** 0: one byte; 1: 0F; 2: 0F 38; 3: 0F 3A. */
   readonly map: 0 | 1 | 2 | 3;
   readonly opcode: number;
-  /** Mandatory prefix; 'NP' none of them; 'any' where they have no such meaning. */
-  readonly prefix: 'any' | 'NP' | 0x66 | 0xf2 | 0xf3;
+  /** Mandatory prefix; NP: none of them; NFx: not F2 and F3; 'any' where they have no such meaning. */
+  readonly prefix: 'any' | 'NP' | 'NFx' | 0x66 | 0xf2 | 0xf3;
   readonly rexW: boolean | undefined;
   /** Not with REX.B: 90 is NOP, 41 90 is XCHG R8D, EAX. */
   readonly withoutRexB: boolean;
@@ -50,8 +50,8 @@ function parseToken(draft: Draft, token: string, row: InstructionRow): void {
   const extension = /^\/([0-7r])$/.exec(token);
   if (size) {
     draft[size[1] === 'o' ? 'operandSize' : 'addressSize'] = SIZES[size[2] as keyof typeof SIZES];
-  } else if (token === 'NP') {
-    draft.prefix = 'NP';
+  } else if (token === 'NP' || token === 'NFx') {
+    draft.prefix = token;
   } else if (token === 'REX.W') {
     draft.rexW = true;
   } else if (token === 'REX.B0') {
@@ -119,7 +119,7 @@ function patternsOf(row: InstructionRow): OpcodePattern[] {
 const specificity = (pattern: OpcodePattern): number =>
   (pattern.fixedModRM >= 0 ? 32 : 0) +
   (typeof pattern.prefix === 'number' ? 16 : 0) +
-  (pattern.prefix === 'NP' ? 8 : 0) +
+  (pattern.prefix === 'NP' || pattern.prefix === 'NFx' ? 8 : 0) +
   (pattern.rexW === undefined ? 0 : 4) +
   (pattern.operandSize !== undefined || pattern.addressSize !== undefined ? 4 : 0) +
   (pattern.withoutRexB ? 2 : 0) +

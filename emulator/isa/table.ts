@@ -21,7 +21,7 @@ export interface InstructionRow {
   readonly mnemonic: string;
   /**
    * Opcode as in the manual: `01 /r`, `0F 01 C1`, `REX.W 0F C7 /1`, `F3 0F B8 /r`, `50+r`, `70+cc`; NP: none of 66, F2
-   * and F3. Where the manual gives one opcode several names by size: o16, o32, o64 and a16, a32, a64 (as in NASM).
+   * and F3; NFx: neither F2 nor F3. Where the manual gives one opcode several names by size: o16, o32, o64 and a16, a32, a64 (as in NASM).
    */
   readonly opcode: string;
   readonly operands: readonly OperandForm[];

@@ -54,6 +54,6 @@ export const bit: readonly InstructionRow[] = [
   hot('bsr', '0F BD /r', ['Gv', 'Ev'], 'Index of the highest set bit', scan),
   hot('popcnt', 'F3 0F B8 /r', ['Gv', 'Ev'], 'Counts the set bits', { writes: ALL }),
   hot('bswap', '0F C8+r', ['Zv'], 'Reverses the bytes'),
-  hot('movbe', '0F 38 F0 /r', ['Gv', 'Mv'], 'Loads with reversed bytes'),
-  hot('movbe', '0F 38 F1 /r', ['Mv', 'Gv'], 'Stores with reversed bytes'),
+  hot('movbe', 'NFx 0F 38 F0 /r', ['Gv', 'Mv'], 'Loads with reversed bytes'),
+  hot('movbe', 'NFx 0F 38 F1 /r', ['Mv', 'Gv'], 'Stores with reversed bytes'),
 ];

@@ -1,9 +1,14 @@
 /** Data movement without arithmetic: MOV, extension, exchange, conditional moves, LEA, no-operations. */
 import type { InstructionRow } from '../table.js';
-import { ALL, hot, cold, only64 } from './define.js';
+import { ALL, cold, hot, only64 } from './define.js';
 
 const lock = { lockable: true } as const;
 const compareExchange = { lockable: true, writes: ALL } as const;
+
+const fence = (mnemonic: string, modrm: number, summary: string): InstructionRow[] =>
+  Array.from({ length: 8 }, (_, rm) =>
+    hot(mnemonic, `NP 0F AE ${(modrm + rm).toString(16).toUpperCase()}`, [], summary, { semantics: 'nop' }),
+  );
 
 export const move: readonly InstructionRow[] = [
   hot('mov', '88 /r', ['Eb', 'Gb'], 'Copies the source'),
@@ -63,8 +68,9 @@ export const move: readonly InstructionRow[] = [
     hot('nop', `0F ${byte} /r`, ['Ev'], 'Reserved no-operation'),
   ),
   hot('nop', '0F 1F /r', ['Ev'], 'Does nothing'),
-  hot('lfence', 'NP 0F AE E8', [], 'Orders loads', { semantics: 'nop' }),
-  hot('mfence', 'NP 0F AE F0', [], 'Orders loads and stores', { semantics: 'nop' }),
-  hot('sfence', 'NP 0F AE F8', [], 'Orders stores', { semantics: 'nop' }),
+  // The manual gives E8, F0 and F8; processors ignore ModRM.rm.
+  ...fence('lfence', 0xe8, 'Orders loads'),
+  ...fence('mfence', 0xf0, 'Orders loads and stores'),
+  ...fence('sfence', 0xf8, 'Orders stores'),
   hot('clflush', 'NP 0F AE /7', ['Mb'], 'Flushes a cache line', { semantics: 'probe' }),
 ];

@@ -69,7 +69,7 @@ export const system: readonly InstructionRow[] = [
     force64: true,
     exits: 'INVLPG exiting',
   }),
-  cold('pause', 'F3 REX.B0 90', [], 'Hint: this is a spin loop', { exits: 'PAUSE exiting' }),
+  cold('pause', 'F3 90', [], 'Hint: this is a spin loop', { exits: 'PAUSE exiting' }),
   cold('hlt', 'F4', [], 'Waits for an interrupt', { ...cpl0, exits: 'HLT exiting' }),
   cold('in', 'E4', ['AL', 'Ib'], 'Reads a port', { ...iopl, exits: 'I/O bitmaps' }),
   cold('in', 'E5', ['eAX', 'Ib'], 'Reads a port', { ...iopl, exits: 'I/O bitmaps' }),
