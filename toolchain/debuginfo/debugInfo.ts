@@ -1,12 +1,21 @@
+import { DW_AT } from '../dwarf/constants.js';
 import { DwarfFile } from '../dwarf/dwarfFile.js';
 import { FormatError } from '../elf/byteReader.js';
 import { ElfFile } from '../elf/elfFile.js';
 import { codeFilter } from './codeRanges.js';
+import { builtinType } from './cTypeNames.js';
+import type { FrameServices } from './frameEnvironment.js';
 import { Functions } from './functions.js';
+import { GlobalIndex } from './globalIndex.js';
 import { inlineFrames } from './inlining.js';
 import { LineTable } from './lineTable.js';
 import { SymbolTable } from './symbolTable.js';
+import { TypeReader } from './typeReader.js';
 import { Units } from './units.js';
+import { Unwinder } from './unwinder.js';
+import type { UnitSummary } from './unitSummary.js';
+import { VariableReader } from './variables.js';
+import type { FrameVariables } from './variables.js';
 import type { Location } from './location.js';
 import type { MachineContext } from './machineContext.js';
 import type { Type } from './types.js';
@@ -85,6 +94,10 @@ export class DebugInfo {
   private readonly lineTable: LineTable;
   private readonly symbols: SymbolTable;
   private readonly functions: Functions;
+  private readonly index: GlobalIndex;
+  private readonly types: TypeReader;
+  private readonly unwinder: Unwinder;
+  private readonly variables: VariableReader;
 
   private constructor(
     readonly elf: ElfFile,
@@ -96,6 +109,14 @@ export class DebugInfo {
     this.lineTable = new LineTable(this.units);
     this.symbols = new SymbolTable(elf);
     this.functions = new Functions(this.units, this.symbols);
+    this.index = new GlobalIndex(dwarf.units, this.units.isCode);
+    this.types = new TypeReader((key) => this.index.type(key));
+    this.unwinder = new Unwinder(elf);
+    const services: FrameServices = {
+      unwinder: this.unwinder,
+      functionDieAt: (address) => this.functions.dieAt(address),
+    };
+    this.variables = new VariableReader(this.units, this.types, services);
   }
 
   /** Throws an error that names the file, the section and the offset when the file is malformed. */
@@ -163,6 +184,75 @@ export class DebugInfo {
   /** Ascending by address. */
   allSymbols(): readonly SymbolInfo[] {
     return this.symbols.sorted;
+  }
+
+  /**
+   * The variables in scope at an address; inner scopes hide outer ones. `inlineDepth` chooses among the calls that are
+   * inlined there: 0 is the innermost, the length of `inlineFramesAt` is the function itself.
+   */
+  variablesAt(address: bigint, inlineDepth = 0): FrameVariables {
+    const die = this.functions.dieAt(address);
+    return die === undefined
+      ? { arguments: [], locals: [] }
+      : this.variables.inScope(die, address, inlineDepth);
+  }
+
+  /** All variables at file scope, static ones too. In a very large file this goes through all of it. */
+  globals(): Variable[] {
+    return this.index.allVariables().map((die) => this.variables.read(die, undefined));
+  }
+
+  /** The variable at file scope; of several static ones of that name, the one in the unit of the code at `near`. */
+  globalNamed(name: string, near?: bigint): Variable | undefined {
+    const die =
+      this.fromUnitAt(near, ({ variables }) => variables.get(name)) ?? this.index.variablesNamed(name)[0];
+    return die && this.variables.read(die, undefined);
+  }
+
+  /**
+   * A type by the name that C gives it: `struct kvm_vcpu`, `enum exit_reason`, `u64`, `unsigned long`; preferably as the
+   * unit of the code at `near` defines it. The integer types of C are always known.
+   */
+  typeNamed(name: string, near?: bigint): Type | undefined {
+    if (name.trim() === 'void') {
+      return { kind: 'void' };
+    }
+    const die = this.fromUnitAt(near, ({ types }) => types.get(name)) ?? this.index.type(name);
+    return die === undefined ? builtinType(name, this.bits) : this.types.read(die);
+  }
+
+  /** The enumerator of that name with its type. */
+  enumeratorNamed(name: string): { type: Type; value: bigint } | undefined {
+    const found = this.index.enumerator(name);
+    return (
+      found && {
+        type: this.types.read(found.enumeration),
+        value: found.enumerator.constant(DW_AT.const_value) ?? 0n,
+      }
+    );
+  }
+
+  /** The type of a function, for calls and for the names of function pointers. */
+  functionType(address: bigint): Type | undefined {
+    const die = this.functions.dieAt(address);
+    const described = die?.withAttribute(DW_AT.prototyped) ?? die;
+    return described && this.types.read(described);
+  }
+
+  /**
+   * The caller's frame by call frame information; undefined when there is none for the address, or no caller. As for
+   * every question about a calling frame, ask with the return address minus one, except above a signal frame.
+   */
+  unwind(address: bigint, context: MachineContext): UnwoundFrame | undefined {
+    return this.unwinder.unwind(address, context);
+  }
+
+  private fromUnitAt<T>(
+    address: bigint | undefined,
+    find: (summary: UnitSummary) => T | undefined,
+  ): T | undefined {
+    const [unit] = address === undefined ? [] : this.units.at(address);
+    return unit && find(this.functions.summary(unit));
   }
 
   private afterPrologue(address: bigint): bigint {

@@ -94,8 +94,11 @@ export const DW_AT = {
   rnglists_base: 0x74,
   call_return_pc: 0x7d,
   call_value: 0x7e,
+  call_origin: 0x7f,
+  call_target: 0x83,
   loclists_base: 0x8c,
   GNU_call_site_value: 0x2111,
+  GNU_call_site_target: 0x2113,
 } as const;
 
 /** Table 7.6 */
