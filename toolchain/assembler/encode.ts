@@ -148,26 +148,26 @@ function setOperand(
   switch (operand.kind) {
     case 'register':
       instruction.setOpKind(index, OpKind.Register);
-      instruction.setOpRegister(index, widened(operand.register, kind));
+      instruction.setOpRegister(index, ofFormWidth(operand.register, kind));
       return true;
     case 'immediate':
       return setImmediate(instruction, match, index, operand, pending);
     case 'memory':
-      if (/^(br\d|xbegin)/.test(kind)) return setBranch(instruction, kind, index, operand, pending);
+      if (/^(br\d|xbegin)/.test(kind)) return setBranch(instruction, kind, index, operand, bits, pending);
       if (kind === 'dx') return setImplied(instruction, kind, index, match, bits);
       if (kind in STRING_OP_KINDS) {
         instruction.setOpKind(index, STRING_OP_KINDS[kind][registerBits(operand.base) as Bits]);
-        setSegment(instruction, operand);
+        if (kind !== 'es_rDI') setSegment(instruction, operand);
         return true;
       }
       return setMemory(instruction, match, index, operand, bits, pending);
   }
 }
 
-/** `%ax` where the form that has no operand-size prefix is written with `%eax`. */
-function widened(register: Register, kind: OperandKindName): Register {
-  if (!RegisterExt.isGPR16(register)) return register;
-  if (kind === 'r32_or_mem') return RegisterExt.fullRegister32(register);
+/** Where only 16 bits count, any width may be written; the form without prefixes is encoded with the 32-bit name. */
+function ofFormWidth(register: Register, kind: OperandKindName): Register {
+  if (!RegisterExt.isGPR(register) || RegisterExt.isGPR8(register)) return register;
+  if (kind === 'r32_or_mem' || kind === 'r32_reg') return RegisterExt.fullRegister32(register);
   return kind === 'r64_or_mem' ? RegisterExt.fullRegister(register) : register;
 }
 
@@ -261,11 +261,12 @@ function setBranch(
   kind: OperandKindName,
   index: number,
   operand: MemoryOperand,
+  bits: Bits,
   pending: PendingField[],
 ): boolean {
-  const width = /^br(\d+)/.exec(kind)?.[1] ?? (kind === 'xbegin_2' ? '16' : '32');
+  const width = /^br(\d+)/.exec(kind)?.[1] ?? String(bits);
   const opKind = { 16: OpKind.NearBranch16, 32: OpKind.NearBranch32, 64: OpKind.NearBranch64 }[width];
-  instruction.setOpKind(index, kind === 'xbegin_4' ? OpKind.NearBranch64 : opKind!);
+  instruction.setOpKind(index, opKind!);
   pending.push({
     field: 'immediate',
     expression: operand.displacement!,
@@ -288,13 +289,6 @@ function setSegment(instruction: Instruction, { segment, base }: MemoryOperand):
   if (segment === Register.None) return;
   const usesStack = [Register.RSP, Register.RBP, Register.ESP, Register.EBP, Register.BP].includes(base);
   if (segment === (usesStack ? Register.SS : Register.DS)) return;
-  if (
-    segment === Register.ES &&
-    [Register.RDI, Register.EDI, Register.DI].includes(base) &&
-    instruction.op0Kind >= OpKind.MemorySegSI &&
-    instruction.op0Kind <= OpKind.MemoryESRDI
-  )
-    return;
   instruction.segmentPrefix = segment;
 }
 

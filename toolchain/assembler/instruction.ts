@@ -36,8 +36,6 @@ const PREFIXES: Readonly<Record<string, number>> = {
   ss: 0x36,
   fs: 0x64,
   gs: 0x65,
-  rex: 0x40,
-  'rex.w': 0x48,
   rex64: 0x48,
 };
 
@@ -55,6 +53,16 @@ const PREFIX_ORDER: Readonly<Record<number, number>> = {
   0xf3: 3,
   0xf0: 4,
 };
+
+/** `jne,pt`: predict taken, `,pn`: not taken. */
+const BRANCH_HINTS: Readonly<Record<string, number>> = { ',pt': 0x3e, ',pn': 0x2e };
+
+/** `rex`, `rex.wrxb`: the letters are the bits of the prefix (SDM 2A 2.2.1.2). */
+function rexPrefix(name: string, bits: Bits): number | undefined {
+  const letters = /^rex(?:\.([wrxb]+))?$/.exec(name);
+  if (!letters || bits !== 64) return undefined;
+  return [...(letters[1] ?? '')].reduce((prefix, letter) => prefix | (8 >> 'wrxb'.indexOf(letter)), 0x40);
+}
 
 export interface AssembledInstruction {
   readonly fragment: Fragment;
@@ -81,8 +89,12 @@ export function assembleInstruction(
       );
     const name = word[1].toLowerCase();
     const end = position + word[0].length;
-    if (!(name in PREFIXES)) return assembleAfterPrefixes(source, name, position, end, prefixes, bits, names);
-    prefixes.push(PREFIXES[name]);
+    const prefix = PREFIXES[name] ?? rexPrefix(name, bits);
+    if (prefix === undefined) {
+      if (word[2]) prefixes.push(BRANCH_HINTS[word[2]]);
+      return assembleAfterPrefixes(source, name, position, end, prefixes, bits, names);
+    }
+    prefixes.push(prefix);
     position = end;
     if (source.text.slice(position).trim() === '') {
       const bytes = Uint8Array.from(prefixes);
@@ -152,11 +164,16 @@ function bestOf(encoded: readonly { match: Match; encoding: Encoding }[]): Encod
   let best = encoded[0];
   for (const candidate of encoded) {
     const rank = candidate.match.form.encodingRank - best.match.form.encodingRank;
-    if (rank < 0 || (rank === 0 && candidate.encoding.bytes.length < best.encoding.bytes.length))
-      best = candidate;
+    const length = candidate.encoding.bytes.length - best.encoding.bytes.length;
+    const breaksTie = length === 0 && isPreferred(candidate.match) && !isPreferred(best.match);
+    if (rank < 0 || (rank === 0 && (length < 0 || breaksTie))) best = candidate;
   }
   return best.encoding;
 }
+
+/** Of encodings of one length GNU as takes the sign-extended byte, and FMA4's form with the register in the immediate first. */
+const isPreferred = ({ form: { kinds } }: Match): boolean =>
+  kinds.some((kind) => kind.startsWith('imm8sex')) || /_is4$/.test(kinds[2] ?? '');
 
 function matchesOf(meaning: MnemonicMeaning, operands: readonly Operand[], bits: Bits): Match[] {
   const ordered =
@@ -200,7 +217,7 @@ function withDefaultWidth(
     )
   )
     return { matches };
-  const wanted = name.startsWith('f') ? Math.min(...widths) : bits === 16 ? 16 : 32;
+  const wanted = defaultWidth(name, widths, bits);
   const defaulted = matches.filter(({ form }) => form.suffixBits === wanted);
   if (defaulted.length === 0) return { matches };
   const isSilent = NEEDS_NO_WIDTH.test(name) && name !== 'mov';
@@ -212,6 +229,14 @@ function withDefaultWidth(
           warning: `no instruction mnemonic suffix given and no register operands; using ${wanted} bits for '${name}'`,
         }),
   };
+}
+
+function defaultWidth(name: string, widths: ReadonlySet<number>, bits: Bits): number {
+  // The x87 environment has a 16-bit and a 32-bit layout.
+  if (/^fn?(st|ld)env|^fn?save|^frstor/.test(name))
+    return bits === 16 ? Math.min(...widths) : Math.max(...widths);
+  if (name.startsWith('f')) return Math.min(...widths);
+  return bits === 16 ? 16 : 32;
 }
 
 /** Does the register stand where the form has one register class only, of the form's width? */

@@ -41,6 +41,18 @@ const UNUSED_FORMS =
 /** VEX forms of instructions that came with EVEX first: GNU as wants `{vex}` before them. */
 const VEX_ONLY_ON_DEMAND = /^VEX_Vp(dpbusds?|dpwssds?|madd52[lh]uq)_/;
 
+/** AT&T syntax names these the other way round when the destination is %st(i); GNU as keeps that ("AT&T Mnemonic versus Intel Mnemonic"). */
+const REVERSED_FLOATS: Readonly<Record<string, string>> = {
+  fsub: 'fsubr',
+  fsubr: 'fsub',
+  fdiv: 'fdivr',
+  fdivr: 'fdiv',
+  fsubp: 'fsubrp',
+  fsubrp: 'fsubp',
+  fdivp: 'fdivrp',
+  fdivrp: 'fdivp',
+};
+
 const GENERAL_KIND_BITS: Readonly<Record<string, number>> = {
   r8: 8,
   r16: 16,
@@ -83,11 +95,13 @@ function readForm(code: Code): InstructionForm | undefined {
   try {
     const name = Code[code];
     if (!info.isInstruction || UNUSED_FORMS.test(name)) return undefined;
-    const mnemonic = Mnemonic[info.mnemonic].toLowerCase();
+    const intelMnemonic = Mnemonic[info.mnemonic].toLowerCase();
     const kinds = Array.from(
       { length: info.opCount },
       (_, index) => OpCodeOperandKind[info.opKind(index)] as OperandKindName,
     );
+    const isReversed = kinds[0] === 'sti_opcode' && kinds[1] === 'st0';
+    const mnemonic = isReversed ? (REVERSED_FLOATS[intelMnemonic] ?? intelMnemonic) : intelMnemonic;
     const memoryBits = MemorySizeExt.size(info.memorySize) * 8;
     const broadcastBits = info.canBroadcast ? MemorySizeExt.elementSize(info.broadcastMemorySize) * 8 : 0;
     return {

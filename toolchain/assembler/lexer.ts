@@ -18,6 +18,8 @@ const NAME = /[A-Za-z_.\u0080-\uffff][\w.$\u0080-\uffff]*/y;
 const REGISTER = /%[ \t]*(st[ \t]*\([ \t]*\d[ \t]*\)|[A-Za-z]\w*)/iy;
 const STRING = /"((?:\\.|[^"\\])*)"/y;
 const CHARACTER = /'(\\[0-7]{1,3}|\\.|[^\\])'?/y;
+/** `{1to16}`, `{rn-sae}` */
+const DECORATION = /[\w-]+/y;
 const OPERATOR = /<<|>>|<=|>=|==|!=|<>|&&|\|\||[-+*/%&|^~!()<>$,:@={}[\]\\#?]/y;
 
 const CHARACTER_ESCAPES: Readonly<Record<string, number>> = {
@@ -85,6 +87,7 @@ function nextToken(
     end: start + found[0].length,
   });
   let found: RegExpExecArray | null;
+  if (previous?.text === '{' && (found = match(DECORATION))) return make('name', found);
   if ((found = match(LOCAL_LABEL)) && !/^0[bB][01]/.test(text.slice(start, start + 3))) {
     return make('localLabel', found);
   }

@@ -20,6 +20,8 @@ const SAME_ORDER =
   /^(enter|bound|invlpga|monitorx?|mwaitx?|pvalidate|rmp(adjust|update|query)|tpause|umwait)$/;
 /** The processor reads 16 bits of these registers whatever the operand size is; GNU as leaves the prefix out. */
 const SELECTOR_SOURCE = /^(lldt|ltr|verr|verw|lmsw|lkgs)$/;
+/** Their memory operand has 16 bits whatever the suffix is. */
+const SELECTOR = /^(lldt|ltr|verr|verw|lmsw|lkgs|sldt|str|smsw)$/;
 /** Their registers are implied; AT&T syntax may write them. */
 const WRITABLE_IMPLIED =
   /^(monitorx?|mwaitx?|vmrun|vmload|vmsave|clzero|skinit|invlpga|invlpgb|pvalidate|psmash|rmp\w+|tpause|umwait)$/;
@@ -104,7 +106,7 @@ function suitsSuffix(form: InstructionForm, meaning: MnemonicMeaning, bits: Bits
   if (form.isFar) return (suffixBits ?? (bits === 16 ? 16 : 32)) === farOffsetBits(form);
   if (suffixBits === undefined) return true;
   if (TABLE_REGISTER.test(form.mnemonic)) return suffixBits === bits || (bits === 16 && suffixBits === 32);
-  if (form.kinds.includes('seg_reg') || SELECTOR_SOURCE.test(form.mnemonic)) return suffixBits <= bits;
+  if (form.kinds.includes('seg_reg') || SELECTOR.test(form.mnemonic)) return suffixBits <= bits;
   if (form.kinds.length === 0 && form.addressBits) return false;
   return form.suffixBits === suffixBits;
 }
@@ -154,7 +156,7 @@ export function fillForm(
     if (form.suffixBits !== 0 && form.suffixBits !== bits) return undefined;
   }
   const filled = withImplied(form, given, bits);
-  if (!filled) return undefined;
+  if (!filled || isNopInDisguise(form, filled, bits)) return undefined;
   if (fitsAll(form, filled, bits)) return filled;
   if (COMMUTES.test(form.mnemonic) && filled.length === 2) {
     const swapped = [filled[1], filled[0]];
@@ -162,6 +164,19 @@ export function fillForm(
   }
   return undefined;
 }
+
+/** `xchg %eax,%eax` clears the upper half in 64-bit mode, which the byte 0x90 does not. */
+function isNopInDisguise(
+  { mnemonic, kinds }: InstructionForm,
+  [first]: readonly FormOperand[],
+  bits: Bits,
+): boolean {
+  if (mnemonic !== 'xchg' || kinds[1] !== 'eax' || bits !== 64) return false;
+  return first !== 'implied' && first.kind === 'register' && first.register === Register.EAX;
+}
+
+const isImmediate = (operand: FormOperand | undefined): boolean =>
+  operand !== undefined && operand !== 'implied' && operand.kind === 'immediate';
 
 /** A general register among the operands says the width. */
 const namesWidth = (form: InstructionForm): boolean => form.kinds.some((kind) => /^r\d+_opcode$/.test(kind));
@@ -184,9 +199,11 @@ function withImplied(
     return writtenImplied(form, given as RegisterOperand[], bits);
   }
   if (given.length === kinds.length - 1) {
+    if (mnemonic === 'in') return ['implied', ...given];
+    if (mnemonic === 'out') return [...given, 'implied'];
+    if (kinds[0] === 'seg_rDI') return ['implied', ...given];
     if (kinds.at(-1) === 'imm8_const_1') return [...given, 'implied'];
-    if (mnemonic === 'imul' && given[1] !== 'implied' && given[1].kind === 'immediate')
-      return [given[0], given[0], given[1]];
+    if (mnemonic === 'imul' && isImmediate(given[1])) return [given[0], given[0], given[1]];
     const st0 = kinds.indexOf('st0');
     if (st0 >= 0) return [...given.slice(0, st0), 'implied', ...given.slice(st0)];
   }
@@ -261,15 +278,26 @@ function fitsRegister(form: InstructionForm, kind: OperandKindName, register: Re
   if (kind.startsWith('seg_') || kind.startsWith('es_') || kind.startsWith('mem') || kind.startsWith('imm'))
     return false;
   if (isSelectorSource(form, kind) && RegisterExt.isGPR(register)) {
-    return registerBits(register) === 16 || registerBits(register) === generalWidth(kind);
+    return (
+      form.mnemonic === 'mov' ||
+      registerBits(register) === 16 ||
+      registerBits(register) === generalWidth(kind)
+    );
   }
+  // A selector's store clears the upper bits: GNU as leaves REX.W out.
+  if (isSelectorStore(form) && kind === 'r32_or_mem' && RegisterExt.isGPR64(register)) return true;
   return REGISTER_CLASS[kind.split('_')[0]]?.(register) ?? false;
 }
 
 const generalWidth = (kind: OperandKindName): number => Number(/^r(\d+)/.exec(kind)?.[1] ?? 0);
 
+function isSelectorStore({ mnemonic, kinds }: InstructionForm): boolean {
+  return mnemonic === 'sldt' || mnemonic === 'str' || (mnemonic === 'mov' && kinds[1] === 'seg_reg');
+}
+
 /** Source operands of which 16 bits count. */
 function isSelectorSource(form: InstructionForm, kind: OperandKindName): boolean {
+  if (form.mnemonic === 'arpl') return /^r32/.test(kind);
   if (!/^r(32|64)_or_mem$/.test(kind)) return false;
   if (SELECTOR_SOURCE.test(form.mnemonic)) return true;
   if (/^(lar|lsl)$/.test(form.mnemonic)) return form.kinds[1] === kind;
@@ -297,6 +325,8 @@ function fitsMemory(
   if (kind in STRING_KINDS) return fitsString(kind, memory);
   if (kind === 'mem_offs') return !memory.hasParentheses;
   if (/^(jmp|call)$/.test(form.mnemonic) && !memory.indirect && !memory.hasParentheses) return false;
+  // `movq (…),%xmm0` is the load of the vector unit.
+  if (/^v?movq$/.test(form.mnemonic) && kind === 'r64_or_mem') return false;
   const vsib = /^mem_vsib(?:32|64)([xyz])$/.exec(kind);
   if (vsib) return VSIB_INDEX[vsib[1]](memory.index);
   if (RegisterExt.isVectorRegister(memory.index)) return false;

@@ -241,7 +241,7 @@ export function meaningsOf(name: string, bits: 16 | 32 | 64): MnemonicMeaning[] 
   add(extensionMeaning(name));
   if (meanings.length === 0 || name === 'movsl' || name === 'cmpsl') add({ mnemonic: name });
   if ((STRING_NAMES as readonly string[]).includes(name)) {
-    for (const letter of 'bwdq') add({ mnemonic: name + letter });
+    for (const letter of 'dbwq') add({ mnemonic: name + letter });
   }
   add(predicateMeaning(name));
   meanings.push(...conditionMeanings(name));

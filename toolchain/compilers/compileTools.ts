@@ -1,0 +1,138 @@
+import type { Diagnostic } from '../diagnostic.js';
+import type { Platform } from '../platform.js';
+import { parseCompilerMessages } from './compilerMessages.js';
+import type { Compiler } from './findCompiler.js';
+
+/** An image, with warnings; or the errors. */
+export interface CompileResult {
+  readonly elf: Uint8Array | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Code that runs without a system: integer registers only, frame pointers and CFI (.debug_frame) for the debugger. */
+const FREESTANDING_FLAGS: readonly string[] = [
+  '-ffreestanding',
+  '-fno-builtin',
+  '-fno-stack-protector',
+  '-fno-pic',
+  '-fno-pie',
+  '-mgeneral-regs-only',
+  '-fno-omit-frame-pointer',
+  '-fcf-protection=none',
+  '-fno-asynchronous-unwind-tables',
+  '-O0',
+  '-g',
+  '-Wall',
+];
+
+/** The host and a guest kernel take interrupts on their own stack, and are linked below 2 GiB. */
+const LONG_MODE_FLAGS: readonly string[] = ['-mno-red-zone', '-mcmodel=small'];
+
+/** A build id note would stand before the code, where loaders look for headers. */
+const LINKER_FLAGS: readonly string[] = [
+  '-static',
+  '--build-id=none',
+  '-z',
+  'noexecstack',
+  '-z',
+  'max-page-size=4096',
+];
+
+const EMULATIONS = { 32: 'elf_i386', 64: 'elf_x86_64' } as const;
+
+/** Runs a tool of the toolchain and reads its messages; file names become absolute. */
+export async function runTool(
+  platform: Platform,
+  program: string,
+  args: readonly string[],
+  file: string,
+): Promise<{ readonly failed: boolean; readonly diagnostics: Diagnostic[] }> {
+  const folder = platform.directoryOf(file);
+  const result = await platform.run(program, args, { cwd: folder });
+  const failed = result?.exitCode !== 0;
+  const output = result ? `${result.stderr}\n${result.stdout}` : `${program} could not be started`;
+  const diagnostics = parseCompilerMessages(output, file, failed).map((diagnostic) => ({
+    ...diagnostic,
+    file: platform.resolvePath(folder, diagnostic.file),
+  }));
+  return { failed, diagnostics };
+}
+
+/** Compiles a C or assembly file to an object. */
+export function compileObject(
+  platform: Platform,
+  compiler: Compiler,
+  input: {
+    readonly file: string;
+    readonly source?: string;
+    readonly object: string;
+    readonly bits: 32 | 64;
+    readonly includeFolders: readonly string[];
+  },
+): ReturnType<typeof runTool> {
+  const args = [
+    ...compiler.compileArguments(input.bits),
+    ...FREESTANDING_FLAGS,
+    ...(input.bits === 64 ? LONG_MODE_FLAGS : []),
+    ...input.includeFolders.map((folder) => `-I${folder}`),
+    '-c',
+    input.source ?? input.file,
+    '-o',
+    input.object,
+  ];
+  return runTool(platform, compiler.program, args, input.file);
+}
+
+/** Links objects by a linker script. `file` is what errors without a place are told about. */
+export async function linkObjects(
+  platform: Platform,
+  compiler: Pick<Compiler, 'linker'>,
+  input: {
+    readonly file: string;
+    readonly folder: string;
+    readonly bits: 32 | 64;
+    readonly script: string;
+    readonly objects: readonly string[];
+    readonly extra?: readonly string[];
+  },
+): Promise<CompileResult> {
+  const script = platform.resolvePath(input.folder, 'link.ld');
+  const output = platform.resolvePath(input.folder, 'linked.elf');
+  await platform.writeFile(script, input.script);
+  const [program, ...first] = compiler.linker;
+  const emulation = ['-m', EMULATIONS[input.bits]];
+  const args = [
+    ...first,
+    ...emulation,
+    ...LINKER_FLAGS,
+    '-T',
+    script,
+    ...(input.extra ?? []),
+    ...input.objects,
+    '-o',
+    output,
+  ];
+  const linked = await runTool(platform, program, args, input.file);
+  const elf = linked.failed ? undefined : await platform.readFile(output);
+  return { elf, diagnostics: linked.diagnostics };
+}
+
+/** Every kind of section on pages of its own, so that the loader can protect them; headers for boot loaders first. */
+export function linkerScript(address: bigint, entry: string | undefined): string {
+  return `${entry ? `ENTRY(${entry})\n` : ''}SECTIONS
+{
+  . = 0x${address.toString(16)};
+  .head : { KEEP(*(.multiboot .multiboot.* .multiboot_* .head .head.*)) }
+  .text : ALIGN(4096) { *(.text .text.*) }
+  .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
+  .hypercalls : ALIGN(64) { KEEP(*(.hypercalls)) }
+  .data : ALIGN(4096) { *(.data .data.*) }
+  .bss : ALIGN(4096) { *(.bss .bss.* COMMON) }
+  /DISCARD/ : { *(.note .note.* .comment .eh_frame .eh_frame_hdr) }
+}
+`;
+}
+
+export function errorAt(file: string, message: string): Diagnostic {
+  return { severity: 'error', file, line: 1, column: 1, endColumn: 2, message };
+}

@@ -1,0 +1,49 @@
+import type { Platform } from '../platform.js';
+import { errorAt, linkObjects, linkerScript, runTool } from './compileTools.js';
+import type { CompileResult } from './compileTools.js';
+import { findLinker } from './findCompiler.js';
+
+export interface NasmOptions {
+  /** Absolute name of the .asm file. */
+  readonly file: string;
+  readonly bits: 32 | 64;
+  readonly includeFolders: readonly string[];
+  readonly platform: Platform;
+}
+
+const TEXT_ADDRESS = 0x100000n;
+
+/** Assembles and links a NASM source with the nasm and the linker of the machine. */
+export async function assembleWithNasm({
+  file,
+  bits,
+  includeFolders,
+  platform,
+}: NasmOptions): Promise<CompileResult> {
+  const version = await platform.run('nasm', ['-v']);
+  if (version?.exitCode !== 0) {
+    const message =
+      'nasm is not installed, which .asm guests need (Debian: sudo apt install nasm). GAS guests (.S) need no tool.';
+    return { elf: undefined, diagnostics: [errorAt(file, message)] };
+  }
+  const linker = await findLinker(platform);
+  if (!linker) {
+    const message =
+      'no linker for x86 ELF found (ld.lld, ld), which .asm guests need (Debian: sudo apt install binutils)';
+    return { elf: undefined, diagnostics: [errorAt(file, message)] };
+  }
+  return platform.withTemporaryFolder(async (folder) => {
+    const object = platform.resolvePath(folder, 'guest.o');
+    const includes = includeFolders.map((include) => `-I${include}/`);
+    const args = ['-f', `elf${bits}`, '-g', '-F', 'dwarf', ...includes, '-o', object, file];
+    const assembled = await runTool(platform, 'nasm', args, file);
+    if (assembled.failed) return { elf: undefined, diagnostics: assembled.diagnostics };
+    const script = linkerScript(TEXT_ADDRESS, '_start');
+    const linked = await linkObjects(
+      platform,
+      { linker: [linker] },
+      { file, folder, bits, script, objects: [object] },
+    );
+    return { elf: linked.elf, diagnostics: [...assembled.diagnostics, ...linked.diagnostics] };
+  });
+}
