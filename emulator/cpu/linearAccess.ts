@@ -58,7 +58,3 @@ export class PagedLinearAccess implements LinearAccess {
     return this.system.exited ? 'exited' : this.system.fault!;
   }
 }
-
-/** Is the answer of a linear access a value? Otherwise it is a Fault or 'exited'. */
-export const isFailure = <Value>(answer: Value | Fault | 'exited'): answer is Fault | 'exited' =>
-  answer === 'exited' || (typeof answer === 'object' && answer !== null && 'kind' in answer);
