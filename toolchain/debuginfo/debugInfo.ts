@@ -76,6 +76,8 @@ export interface SymbolInfo {
   readonly name: string;
   readonly address: bigint;
   readonly size: bigint;
+  /** `absolute` for a number that has a name (`.set NAME, 5`): its `address` is the number. */
+  readonly kind: 'code' | 'data' | 'absolute';
 }
 
 /** The caller's frame, as the call frame information restores it. */

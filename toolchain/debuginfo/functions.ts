@@ -46,7 +46,7 @@ export class Functions {
       return known.info;
     }
     const symbol = this.symbols.at(address);
-    return symbol?.isCode ? functionOfSymbol(symbol) : undefined;
+    return symbol?.kind === 'code' ? functionOfSymbol(symbol) : undefined;
   }
 
   /** The entry of the function at an address. */
@@ -64,7 +64,7 @@ export class Functions {
     }
     return this.symbols
       .allNamed(name)
-      .filter(({ isCode }) => isCode)
+      .filter(({ kind }) => kind === 'code')
       .map(functionOfSymbol);
   }
 
@@ -76,7 +76,7 @@ export class Functions {
       );
       const covered = new Set(known.flatMap(({ ranges }) => ranges.map(({ low }) => low)));
       const others = this.symbols.sorted.filter(
-        ({ isCode, address, size }) => isCode && size > 0n && !covered.has(address),
+        ({ kind, address, size }) => kind === 'code' && size > 0n && !covered.has(address),
       );
       this.everything = [...known, ...others.map(functionOfSymbol)];
     }

@@ -4,11 +4,10 @@ import type { ElfSymbol } from '../elf/symbols.js';
 import type { SymbolInfo } from './debugInfo.js';
 import { RangeMap, compareBigints } from './search.js';
 
-/** A symbol with what it stands for. */
+/** A symbol with its extent. */
 export interface PlacedSymbol extends SymbolInfo {
   /** Where its code or data ends: by its size, or at the next symbol or the section's end when it has none. */
   readonly end: bigint;
-  readonly isCode: boolean;
   /** Which of several symbols at one address names it best: the highest. */
   readonly rank: number;
 }
@@ -105,7 +104,7 @@ function placeSymbols(elf: ElfFile): PlacedSymbol[] {
       address,
       size: symbol.size,
       end: symbol.size > 0n ? address + symbol.size : open,
-      isCode: (section.flags & SHF.EXECINSTR) !== 0,
+      kind: (section.flags & SHF.EXECINSTR) !== 0 ? 'code' : 'data',
       rank: rank(symbol),
     });
   }
@@ -130,7 +129,7 @@ function isPlace(symbol: ElfSymbol, section: Section | undefined): boolean {
 function absoluteSymbols(elf: ElfFile): PlacedSymbol[] {
   return elf.symbols
     .filter(({ sectionIndex, type, name }) => sectionIndex === SHN.ABS && type !== STT.FILE && name !== '')
-    .map(({ name, value, size }) => ({ name, address: value, size, end: value, isCode: false, rank: -1 }));
+    .map(({ name, value, size }) => ({ name, address: value, size, end: value, kind: 'absolute', rank: -1 }));
 }
 
 function rank(symbol: ElfSymbol): number {
