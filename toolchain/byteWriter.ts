@@ -17,22 +17,26 @@ export class ByteWriter {
   }
 
   u8(...values: number[]): this {
-    for (const value of values) this.view.setUint8(this.reserve(1), value);
+    const at = this.reserve(values.length);
+    values.forEach((value, index) => this.view.setUint8(at + index, value));
     return this;
   }
 
   u16(value: number): this {
-    this.view.setUint16(this.reserve(2), value, true);
+    const at = this.reserve(2);
+    this.view.setUint16(at, value, true);
     return this;
   }
 
   u32(value: number): this {
-    this.view.setUint32(this.reserve(4), value, true);
+    const at = this.reserve(4);
+    this.view.setUint32(at, value, true);
     return this;
   }
 
   u64(value: bigint): this {
-    this.view.setBigUint64(this.reserve(8), BigInt.asUintN(64, value), true);
+    const at = this.reserve(8);
+    this.view.setBigUint64(at, BigInt.asUintN(64, value), true);
     return this;
   }
 

@@ -30,5 +30,13 @@ export function assemble(options: AssembleOptions): AssembleResult {
   const assembly = new Assembly(options);
   new StatementReader(assembly).readMain();
   const elf = link(assembly);
-  return { elf, diagnostics: assembly.diagnostics.list };
+  return { elf, diagnostics: inReadingOrder(assembly.diagnostics.list) };
+}
+
+/** By file, in the order in which they have something to tell, then by line. */
+function inReadingOrder(list: readonly Diagnostic[]): Diagnostic[] {
+  const files = [...new Set(list.map(({ file }) => file))];
+  const byPlace = (left: Diagnostic, right: Diagnostic): number =>
+    files.indexOf(left.file) - files.indexOf(right.file) || left.line - right.line || left.column - right.column;
+  return [...list].sort(byPlace);
 }

@@ -29,7 +29,7 @@ function integers(size: Fixup['size']): Directive {
         assembly.diagnostics.report(
           'warning',
           args.source,
-          `value 0x${value.toString(16)} truncated to ${size} bytes`,
+          `value 0x${value.toString(16)} truncated to ${size * 8} bits`,
           expression.start,
           expression.end,
         );

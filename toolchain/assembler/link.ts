@@ -34,7 +34,8 @@ const VISIBILITIES = {
 /** Links what was assembled into a static executable; undefined, with diagnostics, when that cannot be. */
 export function link(assembly: Assembly): Uint8Array | undefined {
   const { options, diagnostics, symbols } = assembly;
-  const sections = orderSections(assembly.sections);
+  // A compiler's debug information is about the lines of its `.loc`; ours is about the assembly that the user sees.
+  const sections = orderSections(assembly.sections.filter(({ name }) => !name.startsWith('.debug_')));
   layOut(sections, options.textAddress ?? DEFAULT_TEXT_ADDRESS, diagnostics);
   const contents = sections.map((section) => sectionBytes(section, diagnostics));
   const start = symbols.symbols.get(ENTRY_SYMBOL);

@@ -64,6 +64,7 @@ export function compileObject(
   compiler: Compiler,
   input: {
     readonly file: string;
+    /** A file of ours to compile instead, without debug information. */
     readonly source?: string;
     readonly object: string;
     readonly bits: 32 | 64;
@@ -75,6 +76,7 @@ export function compileObject(
     ...FREESTANDING_FLAGS,
     ...(input.bits === 64 ? LONG_MODE_FLAGS : []),
     ...input.includeFolders.map((folder) => `-I${folder}`),
+    ...(input.source ? ['-g0'] : []),
     '-c',
     input.source ?? input.file,
     '-o',
