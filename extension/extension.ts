@@ -17,6 +17,7 @@ import type { SnapshotNode } from './views/snapshotView.js';
 import { changedRows, showPlace } from './views/treeItem.js';
 import type { RowNode } from './views/treeItem.js';
 import { takeVmcs } from './views/vmcsView.js';
+import { uncountedExits } from './views/vmExitRows.js';
 import { VmExitsView } from './views/vmExitsView.js';
 import type { VmExitNode } from './views/vmExitsView.js';
 
@@ -26,7 +27,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const hypercalls = new HypercallsView(sessions, () => numbers.format);
   const registers = new SnapshotView('hyperstep.registers', sessions, takeRegisters);
   const vmcs = new SnapshotView('hyperstep.vmcs', sessions, (session) => takeVmcs(session, numbers.format));
-  const vmExits = new VmExitsView(sessions, context.workspaceState, []);
+  const vmExits = new VmExitsView(sessions, context.workspaceState, uncountedExits());
 
   const edit = async (node: SnapshotNode): Promise<void> => {
     if (!node.edit) return;

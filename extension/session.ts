@@ -68,7 +68,7 @@ export class Sessions implements vscode.Disposable {
    * reaches the adapter before `configurationDone`.
    */
   readonly onDidInitialize = this.initialized.event;
-  /** The current session stopped, or the user selected another thread or frame of it. */
+  /** The current session stopped or is about to end, or the user selected another thread or frame of it. */
   readonly onDidStop = this.stopped.event;
   /** The current session tells how far it is. */
   readonly onActivity = this.active.event;
@@ -149,6 +149,10 @@ export class Sessions implements vscode.Disposable {
       this.initialized.fire(session);
     } else if (event === 'stopped') {
       session.stoppedThread = (body as DebugProtocol.StoppedEvent['body']).threadId;
+      session.activity = { ...session.activity, running: false };
+      if (session === this.current) this.stopped.fire(session);
+    } else if (event === 'terminated') {
+      // The last look at the machine: what is requested now reaches the adapter before VS Code's `disconnect`.
       session.activity = { ...session.activity, running: false };
       if (session === this.current) this.stopped.fire(session);
     }

@@ -22,11 +22,12 @@ export class Throttle {
     this.timer ??= setTimeout(() => void this.run(), Math.max(0, this.notBefore - Date.now()));
   }
 
-  /** Asks for a run that does not wait for the interval. */
+  /** Runs without waiting for the interval, and before this returns unless a run is under way. */
   requestNow(): void {
     this.cancelTimer();
     this.notBefore = 0;
-    this.request();
+    if (this.running) this.again = true;
+    else void this.run();
   }
 
   dispose(): void {

@@ -20,5 +20,6 @@ await createVSIX({
   packagePath: path.join(root, 'hyperstep.vsix'),
   dependencies: false,
   allowMissingRepository: true,
-  skipLicense: false,
+  // There is no repository on the web that relative links of the README could lead to.
+  rewriteRelativeLinks: false,
 });

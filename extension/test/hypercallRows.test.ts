@@ -21,23 +21,23 @@ const blocked = aCall({
 describe('rows of the Hypercalls view', () => {
   it('an answered call shows its result, its caller and how long it took', () => {
     const row = hypercallRow(aCall(), 0);
-    assert.equal(row.label, '#12 vCPU 0  KVM_HC_KICK_CPU → -KVM_ENOSYS');
-    assert.equal(row.description, 'hello.S:12 · 1.24 µs');
+    assert.equal(row.label, '#12 KVM_HC_KICK_CPU → -KVM_ENOSYS');
+    assert.equal(row.description, 'vCPU 0 · hello.S:12 · 1.24 µs');
     assert.deepEqual(row.place, { file: '/guests/hello.S', line: 12 });
     assert.equal(hypercallState(aCall()), 'error');
   });
 
   it('a blocked call counts up to now and says where it sleeps', () => {
     const row = hypercallRow(blocked, 2_000_000 + 3.5e9);
-    assert.equal(row.label, '#12 vCPU 0  sleep → blocked');
-    assert.equal(row.description, 'for 3.50 s in msleep (sched.c:120) · hello.S:12');
+    assert.equal(row.label, '#12 sleep → blocked');
+    assert.equal(row.description, '3.50 s in msleep (sched.c:120) · vCPU 0 · hello.S:12');
     assert.equal(hypercallState(blocked), 'blocked');
   });
 
   it('a number without a name and a caller without a line are shown as numbers', () => {
     const row = hypercallRow(aCall({ name: null, nr: '0x63', source: null, result: '0x0' }), 0);
-    assert.equal(row.label, '#12 vCPU 0  hypercall 99 → 0x0');
-    assert.equal(row.description, '0x401012 · 1.24 µs');
+    assert.equal(row.label, '#12 hypercall 99 → 0x0');
+    assert.equal(row.description, 'vCPU 0 · 0x401012 · 1.24 µs');
     assert.equal(row.place, undefined);
   });
 

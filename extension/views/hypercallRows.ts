@@ -1,6 +1,6 @@
 /** The rows of the Hypercalls view. */
 import type { HypercallRecord, RegisterValues } from '../../debug-adapter/protocol.js';
-import { fileName, formatDuration, formatValue } from '../format.js';
+import { fileName, formatCount, formatDuration, formatValue } from '../format.js';
 import type { NumberFormat } from '../format.js';
 import type { Place, Row } from './row.js';
 
@@ -19,20 +19,24 @@ export function hypercallName(call: HypercallRecord): string {
   return call.name ?? `hypercall ${formatValue(call.nr, 'decimal')}`;
 }
 
-/** `nowNs` is the machine's virtual time: an unanswered call counts up to it. */
+/**
+ * What matters most stands first, since the side bar is narrow. `nowNs` is the machine's virtual time: an unanswered call
+ * counts up to it.
+ */
 export function hypercallRow(call: HypercallRecord, nowNs: number): Row {
   const blocked = hypercallState(call) === 'blocked';
   const result = blocked ? 'blocked' : (call.result ?? 'no result');
   const caller = call.source ? `${fileName(call.source.file)}:${call.source.line}` : call.rip;
   const elapsed = formatDuration(elapsedNs(call, nowNs));
-  const since = blocked ? `for ${elapsed}${call.blockedIn ? ` in ${call.blockedIn}` : ''}` : elapsed;
+  const since = call.blockedIn ? `${elapsed} in ${call.blockedIn}` : elapsed;
+  const vcpu = `vCPU ${call.vcpu}`;
   return {
-    label: `#${call.seq} vCPU ${call.vcpu}  ${hypercallName(call)} → ${result}`,
-    description: blocked ? `${since} · ${caller}` : `${caller} · ${since}`,
+    label: `#${call.seq} ${hypercallName(call)} → ${result}`,
+    description: (blocked ? [since, vcpu, caller] : [vcpu, caller, since]).join(' · '),
     tooltip: [
-      `#${call.seq} ${hypercallName(call)} (${call.nr}) from vCPU ${call.vcpu}, CPL ${call.cpl}`,
-      `${blocked ? 'Blocked' : `→ ${result}, answered after`} ${since}`,
-      `Called at ${caller}, instruction ${call.position.toLocaleString('en-US')}`,
+      `#${call.seq} ${hypercallName(call)} (${call.nr}) from ${vcpu}, CPL ${call.cpl}`,
+      `${blocked ? 'Blocked for' : `→ ${result}, answered after`} ${since}`,
+      `Called at ${caller}, instruction ${formatCount(call.position)}`,
     ].join('\n'),
     copyText: hypercallText(call),
     place: call.source ?? undefined,
@@ -125,6 +129,7 @@ export function divide({ start, end }: CallRange): CallRange[] {
   return parts;
 }
 
+/** Calls are numbered from 1. */
 export function rangeLabel({ start, end }: CallRange): string {
-  return `#${start} … #${end - 1}`;
+  return `#${start + 1} … #${end}`;
 }

@@ -43,8 +43,8 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
   private nowNs = 0;
   /** The rows of the newest calls, and of earlier calls that are blocked. */
   private newest: Node[] = [];
-  /** Only a view that someone looks at is refreshed while the machine runs. */
-  private stale = false;
+  /** How many calls there were when the newest was scrolled into view. */
+  private scrolledTo = 0;
 
   constructor(
     sessions: Sessions,
@@ -61,9 +61,7 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
       sessions.onDidChange((session) => this.show(session)),
       sessions.onDidStop(() => this.refresh.requestNow()),
       sessions.onActivity(() => this.refreshIfVisible()),
-      this.tree.onDidChangeVisibility(() => {
-        if (this.stale) this.refreshIfVisible();
-      }),
+      this.tree.onDidChangeVisibility(() => this.refreshIfVisible()),
     ];
   }
 
@@ -142,14 +140,14 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
     }
     this.session = session;
     this.total = 0;
+    this.scrolledTo = 0;
     this.newest = [];
     this.changed.fire(undefined);
     this.refresh.requestNow();
   }
 
   private refreshIfVisible(): void {
-    this.stale = !this.tree.visible;
-    if (!this.stale) this.refresh.request();
+    if (this.tree.visible) this.refresh.request();
   }
 
   private async load(): Promise<void> {
@@ -158,16 +156,20 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
     try {
       const { total, newest } = await this.fetchNewest(session);
       if (session !== this.session) return;
-      const moreCalls = total !== this.total;
       this.total = total;
       this.newest = newest;
       this.changed.fire(undefined);
-      const last = newest.at(-1);
-      if (moreCalls && last && this.tree.visible)
-        await this.tree.reveal(last, { select: false, focus: false });
+      await this.scrollToNewest();
     } catch (error) {
       log.debug(`Hypercalls: ${messageOf(error)}`);
     }
+  }
+
+  private async scrollToNewest(): Promise<void> {
+    const last = this.newest.at(-1);
+    if (!last || this.total === this.scrolledTo || !this.tree.visible) return;
+    this.scrolledTo = this.total;
+    await this.tree.reveal(last, { select: false, focus: false });
   }
 
   /** The newest calls; before them the earlier ones that are still blocked, so that no blocked call is out of sight. */

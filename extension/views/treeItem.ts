@@ -4,11 +4,16 @@ import type { Place, Row } from './row.js';
 
 const CHANGED = vscode.Uri.parse('hyperstep-row:/changed');
 
+const CHANGED_COLOR = new vscode.ThemeColor('hyperstep.changedValue');
+
+/** A resource without an icon of its own would get that of a file. */
+const CHANGED_ICON = new vscode.ThemeIcon('circle-small-filled', CHANGED_COLOR);
+
 /** Colours the rows whose value changed, as the source control view colours changed files. */
 export const changedRows: vscode.FileDecorationProvider = {
   provideFileDecoration: (uri) =>
     uri.scheme === CHANGED.scheme
-      ? new vscode.FileDecoration(undefined, 'changed', new vscode.ThemeColor('hyperstep.changedValue'))
+      ? new vscode.FileDecoration(undefined, 'changed', CHANGED_COLOR)
       : undefined,
 };
 
@@ -30,7 +35,7 @@ export function toTreeItem(
   item.id = options.id;
   item.description = row.description;
   item.tooltip = row.tooltip;
-  item.iconPath = options.icon;
+  item.iconPath = options.icon ?? (row.changed ? CHANGED_ICON : undefined);
   item.contextValue = options.contextValue;
   if (row.changed) item.resourceUri = CHANGED;
   if (row.place)

@@ -1,5 +1,6 @@
 /** The rows of the VM Exits view, and the breakpoints that the user set in it. */
 import type { HyperstepRequests, VmExitRow } from '../../debug-adapter/protocol.js';
+import { exitReasons } from '../../emulator/vmx/exitReasons.js';
 import { formatCount, formatDuration } from '../format.js';
 import type { Row } from './row.js';
 
@@ -8,6 +9,19 @@ type SentBreakpoint = HyperstepRequests['hyperstep/setVmExitBreakpoints']['argum
 /** A breakpoint on an exit reason, as it is kept between sessions. A disabled one keeps its condition. */
 export interface VmExitBreakpoint extends SentBreakpoint {
   enabled: boolean;
+}
+
+/** Every exit reason of the processor before anything ran, so that breakpoints can be set before the first session. */
+export function uncountedExits(): VmExitRow[] {
+  return exitReasons.map(({ number, constant, title, description }) => ({
+    reason: number,
+    name: constant,
+    title,
+    description,
+    count: 0,
+    virtualNs: 0,
+    breakpoint: false,
+  }));
 }
 
 /** What a condition of a breakpoint can be, in the words of VS Code's own breakpoint menu. */

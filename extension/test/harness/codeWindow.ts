@@ -34,7 +34,10 @@ export interface CodeWindowOptions {
   settings?: Record<string, unknown>;
   /** Variables for the server and with it for the extension host. */
   environment?: Record<string, string>;
-  /** A CommonJS module with `run()`, executed inside the extension host. */
+  /**
+   * A CommonJS module with `run()`, executed inside the extension host. Its folder must be an extension: VS Code runs
+   * tests only while it develops one.
+   */
   extensionTests?: string;
   viewport?: { width: number; height: number };
   /** Lines that the server prints. */
@@ -111,7 +114,10 @@ function windowUrl(host: string, options: CodeWindowOptions): string {
   ];
   if (options.file !== undefined) payload.push(['openFile', remote(options.file)]);
   if (options.extensionTests !== undefined) {
-    payload.push(['extensionTestsPath', remote(options.extensionTests)]);
+    payload.push(
+      ['extensionDevelopmentPath', remote(path.dirname(options.extensionTests))],
+      ['extensionTestsPath', remote(options.extensionTests)],
+    );
   }
   const query = new URLSearchParams({
     folder: path.resolve(options.folder),
