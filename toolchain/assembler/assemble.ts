@@ -37,6 +37,8 @@ export function assemble(options: AssembleOptions): AssembleResult {
 function inReadingOrder(list: readonly Diagnostic[]): Diagnostic[] {
   const files = [...new Set(list.map(({ file }) => file))];
   const byPlace = (left: Diagnostic, right: Diagnostic): number =>
-    files.indexOf(left.file) - files.indexOf(right.file) || left.line - right.line || left.column - right.column;
+    files.indexOf(left.file) - files.indexOf(right.file) ||
+    left.line - right.line ||
+    left.column - right.column;
   return [...list].sort(byPlace);
 }

@@ -20,12 +20,16 @@ const SIMPLE_ESCAPES: Readonly<Record<string, number>> = {
 export class DirectiveArguments {
   private tokens: TokenReader | undefined;
 
+  /** Where the operands start in the statement. */
+  readonly from: number;
+
   constructor(
     readonly source: SourceText,
-    /** Where the operands start in the statement. */
-    readonly from: number,
+    nameEnd: number,
     private readonly names: NameResolver,
-  ) {}
+  ) {
+    this.from = nameEnd + /^\s*/.exec(source.text.slice(nameEnd))![0].length;
+  }
 
   get text(): string {
     return this.source.text.slice(this.from).trim();

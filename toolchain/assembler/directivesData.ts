@@ -7,37 +7,32 @@ import { fitsEither } from './encode.js';
 import type { Fixup } from './sections.js';
 import { AssemblyError } from './source.js';
 
-/** `.byte` and its like: numbers of `size` bytes, little endian. */
+/** `.byte` and its like: numbers of `size` bytes, little endian. `.` is where each number stands. */
 function integers(size: Fixup['size']): Directive {
   return (assembly, args) => {
-    const expressions = args.expressions();
-    const bytes = new Uint8Array(size * expressions.length);
-    const fixups: Fixup[] = [];
-    expressions.forEach((expression, index) => {
-      const value = constantValue(expression);
-      if (value === undefined) {
-        fixups.push({
-          offset: index * size,
-          size,
-          expression,
-          relative: 'no',
-          range: size === 8 ? 'truncate' : 'warn',
-        });
-        return;
-      }
-      if (!fitsEither(value, size * 8)) {
-        assembly.diagnostics.report(
-          'warning',
-          args.source,
-          `value 0x${value.toString(16)} truncated to ${size * 8} bits`,
-          expression.start,
-          expression.end,
-        );
-      }
-      writeInteger(bytes, index * size, size, value);
-    });
-    assembly.emitBytes(args.source, bytes, fixups);
+    if (args.reader.atEnd()) return;
+    do emitInteger(assembly, args, size);
+    while (args.reader.accept(','));
+    args.end();
   };
+}
+
+function emitInteger(assembly: Assembly, args: DirectiveArguments, size: Fixup['size']): void {
+  const { source } = args;
+  const expression = args.expression();
+  const bytes = new Uint8Array(size);
+  const value = constantValue(expression);
+  if (value === undefined) {
+    const range = size === 8 ? 'truncate' : 'warn';
+    assembly.emitBytes(source, bytes, [{ offset: 0, size, expression, relative: 'no', range }]);
+    return;
+  }
+  if (!fitsEither(value, size * 8)) {
+    const message = `value 0x${value.toString(16)} truncated to ${size * 8} bits`;
+    assembly.diagnostics.report('warning', source, message, expression.start, expression.end);
+  }
+  writeInteger(bytes, 0, size, value);
+  assembly.emitBytes(source, bytes);
 }
 
 /** Writes the low `size` bytes of a number. */

@@ -212,7 +212,7 @@ function locationDifference(operator: string, left: Expression, right: Expressio
 }
 
 /** `location + constant` as its two parts. */
-function splitLocation(expression: Expression): { location: Location; addend: bigint } | undefined {
+export function splitLocation(expression: Expression): { location: Location; addend: bigint } | undefined {
   if (expression.kind === 'location') return { location: expression.location, addend: 0n };
   if (expression.kind === 'symbol') {
     const definition = expression.symbol.definition();

@@ -19,6 +19,8 @@ export interface InstructionForm {
   /** The width that an AT&T suffix would name, in bits; 0: none. */
   readonly suffixBits: number;
   readonly memoryBits: number;
+  /** The operand size of the prefix, in bits; 0: none. */
+  readonly operandBits: number;
   readonly isFar: boolean;
   readonly modes: { readonly 16: boolean; readonly 32: boolean; readonly 64: boolean };
   /** GNU as prefers a legacy encoding to VEX, and VEX to EVEX. */
@@ -110,6 +112,7 @@ function readForm(code: Code): InstructionForm | undefined {
       kinds,
       suffixBits: suffixBitsOf(mnemonic, kinds, info.operandSize, memoryBits),
       memoryBits,
+      operandBits: info.operandSize,
       isFar: kinds[0]?.startsWith('farbr') || /^(Jmp|Call)_m16/.test(name),
       modes: { 16: info.mode16, 32: info.mode32, 64: info.mode64 },
       encodingRank: VEX_ONLY_ON_DEMAND.test(name)

@@ -1,7 +1,7 @@
 import { ByteWriter } from '../byteWriter.js';
-import { constantValue, evaluate } from './expression.js';
-import type { Expression, Value } from './expression.js';
-import type { Fragment, Leb128Fragment, Section } from './sections.js';
+import { constantValue, evaluate, splitLocation } from './expression.js';
+import type { Value } from './expression.js';
+import type { BranchFragment, Fragment, Leb128Fragment, Section } from './sections.js';
 import { AssemblyError } from './source.js';
 import type { Diagnostics } from './source.js';
 
@@ -27,16 +27,15 @@ export function orderSections(sections: readonly Section[]): Section[] {
  * as they must. Errors in expressions that decide sizes are reported by the later writing of the bytes.
  */
 export function layOut(sections: readonly Section[], textAddress: bigint, diagnostics: Diagnostics): void {
-  const reported = new Set<Fragment>();
+  const errors = new Map<Fragment, AssemblyError>();
+  for (const section of sections) setFirstOffsets(section);
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const moved = assignAddresses(sections, textAddress);
-    let changed = moved;
-    for (const section of sections) {
-      for (const [index, fragment] of section.fragments.entries()) {
-        changed = resize(fragment, section, index, diagnostics, reported) || changed;
-      }
-    }
-    if (!changed) return;
+    let changed = assignAddresses(sections, textAddress);
+    for (const section of sections) changed = resizeFragments(section, errors) || changed;
+    if (changed) continue;
+    for (const [{ source }, error] of errors)
+      diagnostics.report('error', source, error.message, error.start, error.end);
+    return;
   }
   diagnostics.add({
     severity: 'error',
@@ -48,61 +47,63 @@ export function layOut(sections: readonly Section[], textAddress: bigint, diagno
   });
 }
 
+/** Every fragment in its smallest size. */
+function setFirstOffsets(section: Section): void {
+  let offset = 0;
+  section.offsets = [0];
+  for (const { size } of section.fragments) section.offsets.push((offset += size));
+  section.size = offset;
+}
+
+/** Moves the sections that have a place in memory, each to a page of its own. */
 function assignAddresses(sections: readonly Section[], textAddress: bigint): boolean {
   let address = textAddress;
   let changed = false;
   for (const section of sections) {
-    let offset = 0;
-    const offsets = section.fragments.map((fragment) => {
-      const at = offset;
-      offset += fragment.size;
-      return at;
-    });
-    offsets.push(offset);
-    if (section.flags.allocate) {
-      const alignment = BigInt(section.alignment) > PAGE_SIZE ? BigInt(section.alignment) : PAGE_SIZE;
-      address = ((address + alignment - 1n) / alignment) * alignment;
-      if (address !== section.address) changed = true;
-      section.address = address;
-      address += BigInt(offset);
-    }
-    if (offset !== section.size) changed = true;
-    section.offsets = offsets;
-    section.size = offset;
+    if (!section.flags.allocate) continue;
+    const alignment = BigInt(section.alignment) > PAGE_SIZE ? BigInt(section.alignment) : PAGE_SIZE;
+    address = ((address + alignment - 1n) / alignment) * alignment;
+    if (address !== section.address) changed = true;
+    section.address = address;
+    address += BigInt(section.size);
   }
   return changed;
 }
 
-function resize(
-  fragment: Fragment,
-  section: Section,
-  index: number,
-  diagnostics: Diagnostics,
-  reported: Set<Fragment>,
-): boolean {
-  if (fragment.kind === 'bytes') return false;
-  const before = fragment.size;
-  try {
-    fragment.size = sizeOf(fragment, section, index);
-  } catch (error) {
-    if (!(error instanceof AssemblyError)) throw error;
-    if (!reported.has(fragment))
-      diagnostics.report('error', fragment.source, error.message, error.start, error.end);
-    reported.add(fragment);
-  }
-  return fragment.size !== before;
+/** Goes through a section once, from its start; what was moved so far moves what follows. */
+function resizeFragments(section: Section, errors: Map<Fragment, AssemblyError>): boolean {
+  let offset = 0;
+  let changed = false;
+  section.fragments.forEach((fragment, index) => {
+    const stretch = offset - section.offsets[index];
+    section.offsets[index] = offset;
+    const before = fragment.size;
+    errors.delete(fragment);
+    try {
+      if (fragment.kind !== 'bytes') fragment.size = sizeOf(fragment, section, index, stretch);
+    } catch (error) {
+      if (!(error instanceof AssemblyError)) throw error;
+      errors.set(fragment, error);
+    }
+    if (fragment.size !== before || stretch !== 0) changed = true;
+    offset += fragment.size;
+  });
+  if (section.size !== offset) changed = true;
+  section.offsets[section.fragments.length] = offset;
+  section.size = offset;
+  return changed;
 }
 
-function sizeOf(fragment: Exclude<Fragment, { kind: 'bytes' }>, section: Section, index: number): number {
+function sizeOf(
+  fragment: Exclude<Fragment, { kind: 'bytes' }>,
+  section: Section,
+  index: number,
+  stretch: number,
+): number {
   const offset = section.offsets[index];
   switch (fragment.kind) {
     case 'branch':
-      if (!fragment.isNear)
-        fragment.isNear = !reachesShort(
-          fragment.short.fixup.expression,
-          section,
-          offset + fragment.short.bytes.length,
-        );
+      fragment.isNear ||= !reachesShort(fragment, section, index, stretch);
       return fragment.isNear ? fragment.near.bytes.length : fragment.short.bytes.length;
     case 'fill': {
       const count = evaluate(fragment.count).value;
@@ -132,8 +133,12 @@ function offsetInSection({ value, isAddress }: Value, section: Section): number 
   return offset;
 }
 
-/** A target that is not defined gets its error when the bytes are written. */
-function reachesShort(expression: Expression, section: Section, end: number): boolean {
+/**
+ * Does the short form reach its target? What lies ahead has moved by `stretch` since its offset was noted, as far as
+ * no alignment between takes the movement up. A target that is not defined gets its error when the bytes are written.
+ */
+function reachesShort(fragment: BranchFragment, section: Section, index: number, stretch: number): boolean {
+  const { expression } = fragment.short.fixup;
   let target: bigint;
   try {
     target = evaluate(expression).value;
@@ -141,8 +146,22 @@ function reachesShort(expression: Expression, section: Section, end: number): bo
     if (error instanceof AssemblyError) return true;
     throw error;
   }
-  const distance = BigInt.asIntN(64, target - (section.address + BigInt(end)));
+  const location = splitLocation(expression)?.location;
+  if (location?.section === section && location.index > index) {
+    target += BigInt(stretchAt(section, index, location.index, stretch));
+  }
+  const end = section.address + BigInt(section.offsets[index] + fragment.short.bytes.length);
+  const distance = BigInt.asIntN(64, target - end);
   return distance >= -128n && distance <= 127n;
+}
+
+function stretchAt(section: Section, from: number, to: number, stretch: number): number {
+  let rest = stretch;
+  for (let index = from; index < to && rest !== 0; index++) {
+    const fragment = section.fragments[index];
+    if (fragment.kind === 'align') rest = Math.trunc(rest / fragment.alignment) * fragment.alignment;
+  }
+  return rest;
 }
 
 /** A LEB128 number; when it turns out shorter than its place, it is padded with continuation bytes. */

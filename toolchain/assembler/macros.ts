@@ -25,6 +25,7 @@ class ExitMacro extends Error {}
 
 const REPEATS = ['.rept', '.rep', '.irp', '.irpc', '.irep', '.irepc'];
 const MAX_REPEATS = 1_000_000n;
+const MAX_SHOWN_EXPANSIONS = 8;
 
 /** Does the directive collect the statements up to its end? `.exitm` is here since only macros know it. */
 export function isBlockStart(name: string): boolean {
@@ -149,13 +150,14 @@ function collect(
 /** A macro's line belongs to the line where the macro is used. */
 function atUse(line: SourceText, use: SourceText): SourceText {
   const span = use.columns(0, use.text.length);
-  const inner = { file: line.file, line: line.line };
+  const outer = use.expansion ?? [];
+  const inner = outer.length < MAX_SHOWN_EXPANSIONS ? [{ file: line.file, line: line.line }] : [];
   return {
     text: line.text,
     file: use.file,
     line: use.line,
     columns: () => span,
-    expansion: [...(use.expansion ?? []), inner],
+    expansion: [...outer, ...inner],
   };
 }
 

@@ -103,9 +103,12 @@ function suitsSuffix(form: InstructionForm, meaning: MnemonicMeaning, bits: Bits
     if (source !== `r${sourceBits}_or_mem`) return false;
     return suffixBits === undefined || destination === `r${suffixBits}_reg`;
   }
+  if (TABLE_REGISTER.test(form.mnemonic) && suffixBits === undefined && bits !== 64)
+    return form.operandBits === bits;
   if (form.isFar) return (suffixBits ?? (bits === 16 ? 16 : 32)) === farOffsetBits(form);
   if (suffixBits === undefined) return true;
-  if (TABLE_REGISTER.test(form.mnemonic)) return suffixBits === bits || (bits === 16 && suffixBits === 32);
+  if (TABLE_REGISTER.test(form.mnemonic))
+    return suffixBits === (form.suffixBits === 80 ? 64 : form.operandBits);
   if (form.kinds.includes('seg_reg') || SELECTOR.test(form.mnemonic)) return suffixBits <= bits;
   if (form.kinds.length === 0 && form.addressBits) return false;
   return form.suffixBits === suffixBits;

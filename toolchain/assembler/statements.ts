@@ -10,7 +10,7 @@ import { Preprocessor } from './preprocessor.js';
 import { AssemblyError, sliceSource, trimSource } from './source.js';
 import type { SourceText } from './source.js';
 
-const MAX_DEPTH = 200;
+const MAX_DEPTH = 100;
 const LABEL = /^(?:([A-Za-z_.$\u0080-\uffff][\w.$\u0080-\uffff]*)|"([^"]+)"|(\d+))\s*:(?!:)/;
 const ASSIGNMENT = /^([A-Za-z_.$][\w.$]*)\s*(==?)(?!=)\s*/;
 
