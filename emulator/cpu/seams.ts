@@ -49,6 +49,15 @@ export interface MemorySystem {
   /** Physical address of the instruction byte at a linear address, or -1 with `fault`/`exited` set. */
   fetch(addressLow: number, addressHigh: number): number;
 
+  /**
+   * Offset in the linear memory of RAM that may be accessed in place up to the end of its page, checks done and flags
+   * set; 0 with `fault`/`exited` set; -1 when each access must be prepared (device, watched). For what is written,
+   * `ramWritten` must follow.
+   */
+  inPlace(addressLow: number, addressHigh: number, access: number): number;
+  /** RAM was changed from TypeScript: predecoded code there is dropped. */
+  ramWritten(physicalAddress: number, length: number): void;
+
   /** From now on writes to this physical page are withheld from the fast path and reported to the engine. */
   protectCode(physicalPage: number): void;
   /** Selects the TLB bank for the current CPL and translation context. */
@@ -140,10 +149,11 @@ export interface Fatal {
 
 /**
  * One cold instruction. The order is the manual's (SDM 3C 26.1.1): `check` finds the faults that come before a VM exit
- * (#UD, privilege), then virtualization may intercept, then `execute`.
+ * (#UD, privilege; reading the I/O permission bitmap may itself exit), then virtualization may intercept, then
+ * `execute`.
  */
 export interface ColdSemantics {
-  readonly check?: (processor: Processor, instruction: Instruction) => Fault | undefined;
+  readonly check?: (processor: Processor, instruction: Instruction) => Fault | 'exited' | undefined;
   readonly execute: (processor: Processor, instruction: Instruction) => ColdOutcome;
 }
 
@@ -155,11 +165,27 @@ export interface Virtualization {
   readonly inGuest: boolean;
   /** Makes the VM exit that this instruction causes unconditionally or by a control; true when it did. */
   interceptInstruction(instruction: Instruction): boolean;
+  /**
+   * A fault that the controls give an instruction, ahead of any VM exit and of `check`'s privilege faults: #UD of RDTSCP
+   * that is not enabled for the guest (SDM 3C 26.3).
+   */
+  faultInGuest(instruction: Instruction): Fault | undefined;
+  /** Makes the VM exit that every task switch causes in the guest; true when it did (SDM 3C 26.4.2). */
+  interceptTaskSwitch(
+    selector: number,
+    source: 'call' | 'iret' | 'jump' | 'taskGate',
+    instructionLength: number,
+  ): boolean;
+  /** Set when a VM exit ended in a VMX abort: the processor is in shutdown and the run ends with this. */
+  readonly aborted: Fatal | undefined;
   /** Makes the VM exit for an exception about to be delivered; true when it did. */
   interceptException(fault: Fault): boolean;
   /** The same for a double fault that becomes a triple fault. */
   interceptTripleFault(): boolean;
-  /** An external interrupt, NMI, INIT or window is pending at this instruction boundary; true when it caused an exit. */
+  /**
+   * An external interrupt, NMI or INIT is pending at this instruction boundary, or it is asked whether a window is open;
+   * true when it caused an exit. In the guest this is asked whatever RFLAGS.IF and blocking are: the controls decide.
+   */
   interceptPendingEvent(event: PendingEvent): boolean;
   /** Events injected by VM entry, and those that VM entry makes pending, are delivered through this. */
   takeInjectedEvent(): InjectedEvent | undefined;

@@ -24,7 +24,10 @@ export interface AllowedSettings {
 }
 
 /** SDM 3D A.2: reserved bits keep their default; what is not implemented may not be 1. */
-export function allowedSettings(field: ControlField, capability: 'default' | 'true' = 'true'): AllowedSettings {
+export function allowedSettings(
+  field: ControlField,
+  capability: 'default' | 'true' = 'true',
+): AllowedSettings {
   const implemented = field.bits
     .filter((bit) => bit.implemented)
     .reduce((mask, { bit }) => mask | (1 << bit), 0);

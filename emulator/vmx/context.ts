@@ -1,59 +1,35 @@
 /** What the parts of VMX share: the processor that they belong to, the current VMCS, the observers. */
 import { readRflags, writeRflags } from '../cpu/flags.js';
-import type { Fatal, Processor } from '../cpu/seams.js';
+import type { Fatal, InjectedEvent, Processor } from '../cpu/seams.js';
 import type { EntryFailure, WorldSwitch } from '../machine/worldSwitch.js';
-import type { AllowedSettings } from './capabilities.js';
-import { allowedSettings } from './capabilities.js';
-import { entryControls, exitControls, pinBased, Primary, primary, secondary } from './controls.js';
+import { Primary, Secondary } from './controls.js';
 import { Field } from './fields.js';
 import { PhysicalMemory } from './physicalMemory.js';
-import { TranslationContexts } from './translationContexts.js';
+import { ROOT_CONTEXT, TranslationContexts } from './translationContexts.js';
 import { NO_VMCS, Vmcs } from './vmcs.js';
 
 /** Values of `vmxOperation` in the processor state. */
 export const VmxOperation = { OUTSIDE: 0, ROOT: 1, NON_ROOT: 2 } as const;
 
-/** MSRs by number, for the MSR lists of VM entry and VM exit. */
-export interface MsrAccess {
-  /** The value, or undefined where RDMSR would raise #GP. */
-  read(index: number): bigint | undefined;
-  /** False where WRMSR would raise #GP. */
-  write(index: number, value: bigint): boolean;
-}
-
-/** The parts of the processor that VMX works on. */
-export type VmxProcessor = Pick<
-  Processor,
-  'memory' | 'state' | 'linear' | 'engine' | 'apic' | 'clock' | 'contextChanged' | 'flushTlb'
->;
-
 /** Observers; an absent one costs nothing. */
 export interface VmxHooks {
   onWorldSwitch?: ((event: WorldSwitch) => void) | undefined;
   onEntryFailure?: ((failure: EntryFailure) => void) | undefined;
-  /** Retired instructions since reset. */
-  position(): number;
 }
-
-/** The settings that the TRUE capability MSRs allow, by control field. */
-export const allowed = {
-  pin: allowedSettings(pinBased),
-  primary: allowedSettings(primary),
-  secondary: allowedSettings(secondary),
-  exit: allowedSettings(exitControls),
-  entry: allowedSettings(entryControls),
-} satisfies Record<string, AllowedSettings>;
 
 export class VmxContext {
   readonly physical: PhysicalMemory;
   readonly translations = new TranslationContexts();
   /** Set by a VMX abort (SDM 3C 28.7): the processor is in shutdown. */
   aborted: Fatal | undefined;
+  /** The event on its way through the IDT, or undefined: what IDT-vectoring information is made of. */
+  delivery: InjectedEvent | undefined;
   private current: Vmcs;
+  /** TLB tag of the running guest; undefined: to be looked up. */
+  private guestContext: number | undefined;
 
   constructor(
-    readonly processor: VmxProcessor,
-    readonly msrs: MsrAccess,
+    readonly processor: Processor,
     readonly hooks: VmxHooks,
   ) {
     this.physical = new PhysicalMemory(processor.memory);
@@ -77,11 +53,11 @@ export class VmxContext {
   }
 
   get rflags(): bigint {
-    return readRflags(this.processor.memory);
+    return readRflags(this.processor.state);
   }
 
   set rflags(value: bigint) {
-    writeRflags(this.processor.memory, value);
+    writeRflags(this.processor.state, value);
   }
 
   /** Is this pin-based control 1 in the current VMCS? */
@@ -110,5 +86,32 @@ export class VmxContext {
   /** Is this VM-entry control 1 in the current VMCS? */
   entry(control: number): boolean {
     return (this.vmcs.read32(Field.vmEntryControls) & control) !== 0;
+  }
+
+  // -------------------------------------------------------------- address spaces
+
+  /** TLB tag of the address space in use. */
+  get translationContext(): number {
+    if (!this.inGuest) return ROOT_CONTEXT;
+    this.guestContext ??= this.selectGuestContext();
+    return this.guestContext;
+  }
+
+  private selectGuestContext(): number {
+    if (!this.secondary(Secondary.enableVpid)) return this.translations.fresh();
+    const eptPointer = this.secondary(Secondary.enableEpt) ? this.vmcs.read(Field.eptPointer) : 0n;
+    return this.translations.select(this.vmcs.read32(Field.virtualProcessorIdentifier), eptPointer);
+  }
+
+  /** VMX root operation begins. */
+  leaveGuestContext(): void {
+    this.guestContext = undefined;
+  }
+
+  /** Processor state and memory were replaced (a snapshot): what was derived from them is void. */
+  restored(): void {
+    this.guestContext = undefined;
+    this.delivery = undefined;
+    this.aborted = undefined;
   }
 }

@@ -1,17 +1,13 @@
 /** Physical memory as the VMX structures use it: VMCS regions, bitmaps, MSR lists, EPT paging structures. */
 import { region } from '../cpu/layout.js';
+import { PHYSICAL_ADDRESS_BITS } from '../cpu/registerBits.js';
 import type { LinearMemory } from '../cpu/state.js';
 
-/** Width of physical addresses, CPUID.80000008H:EAX[7:0]. */
-export const PHYSICAL_ADDRESS_WIDTH = 39;
-const BEYOND = 1n << BigInt(PHYSICAL_ADDRESS_WIDTH);
+const BEYOND = 1n << BigInt(PHYSICAL_ADDRESS_BITS);
 
 /** Within the physical-address width, and aligned to `alignment` bytes (a power of two). */
 export const isPhysicalAddress = (address: bigint, alignment = 1): boolean =>
   address < BEYOND && (address & BigInt(alignment - 1)) === 0n;
-
-/** Bits beyond the physical-address width. */
-export const beyondPhysicalAddressWidth = (address: bigint): boolean => address >= BEYOND;
 
 /**
  * Reads and writes of RAM by physical address. VMX structures must be in write-back memory (SDM 3C 25.11.4): outside RAM
@@ -30,19 +26,19 @@ export class PhysicalMemory {
 
   /** `address` is aligned to four bytes. */
   read32(address: number): number {
-    return this.contains(address, 4) ? this.memory.u32[(region.ram + address) / 4] : 0xffff_ffff;
+    return this.contains(address, 4) ? this.memory.u32[(region.ram + address) >>> 2] : 0xffff_ffff;
   }
 
   /** `address` is aligned to eight bytes. */
   read64(address: number): bigint {
-    return this.contains(address, 8) ? this.memory.u64[(region.ram + address) / 8] : 0xffff_ffff_ffff_ffffn;
+    return this.contains(address, 8) ? this.memory.u64[(region.ram + address) >>> 3] : 0xffff_ffff_ffff_ffffn;
   }
 
   write32(address: number, value: number): void {
-    if (this.contains(address, 4)) this.memory.u32[(region.ram + address) / 4] = value;
+    if (this.contains(address, 4)) this.memory.u32[(region.ram + address) >>> 2] = value;
   }
 
   write64(address: number, value: bigint): void {
-    if (this.contains(address, 8)) this.memory.u64[(region.ram + address) / 8] = value;
+    if (this.contains(address, 8)) this.memory.u64[(region.ram + address) >>> 3] = value;
   }
 }

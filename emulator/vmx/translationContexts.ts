@@ -1,47 +1,39 @@
-/** Small numbers for address spaces (SDM 3C 29.4.1): what TLB entries are tagged with. */
+/** Numbers for address spaces (SDM 3C 29.4.1): what TLB entries are tagged with. */
 
 /** The number of VMX root operation and of a processor without virtualization. */
 export const ROOT_CONTEXT = 0;
-/** How many guest address spaces can have cached translations at once. */
-export const GUEST_CONTEXTS = 3;
 
-interface Slot {
-  vpid: number;
-  eptPointer: bigint;
-  /** Nothing of it may be used before a flush. */
-  stale: boolean;
-}
+/** Address spaces whose numbers are remembered; the TLB holds fewer. */
+const REMEMBERED = 64;
 
-/** A guest's address space as VM entry selects it. */
-export interface SelectedContext {
-  readonly context: number;
-  /** The number was another address space's, or was invalidated: flush before use. */
-  readonly flush: boolean;
-}
-
-/** Combined mappings are tagged by VPID and EPTP; here each pair has a number while it is among the last few used. */
+/**
+ * Combined mappings are tagged by VPID and EPTP; here each such pair has a number. Invalidating the mappings of a pair
+ * is forgetting its number: no TLB entry has the next one.
+ */
 export class TranslationContexts {
-  private readonly slots: Slot[] = [];
-  private nextVictim = 0;
+  private readonly numbers = new Map<string, { vpid: number; eptPointer: bigint; number: number }>();
+  private next = ROOT_CONTEXT + 1;
 
-  /** The number for the address space of this VPID (0 without VPIDs) and EPT pointer (0 without EPT). */
-  select(vpid: number, eptPointer: bigint): SelectedContext {
-    let index = this.slots.findIndex((slot) => slot.vpid === vpid && slot.eptPointer === eptPointer);
-    if (index < 0) {
-      index = this.slots.length < GUEST_CONTEXTS ? this.slots.length : this.nextVictim;
-      this.nextVictim = (index + 1) % GUEST_CONTEXTS;
-      this.slots[index] = { vpid, eptPointer, stale: true };
-    }
-    const slot = this.slots[index];
-    const flush = slot.stale;
-    slot.stale = false;
-    return { context: index + 1, flush };
+  /** The number for the address space of this VPID and EPT pointer (0 without EPT). */
+  select(vpid: number, eptPointer: bigint): number {
+    const key = `${vpid}:${eptPointer}`;
+    const known = this.numbers.get(key);
+    if (known) return known.number;
+    if (this.numbers.size >= REMEMBERED) this.numbers.clear();
+    const number = this.next++;
+    this.numbers.set(key, { vpid, eptPointer, number });
+    return number;
+  }
+
+  /** A number that no TLB entry has: VPID 0000H is flushed at every VM entry (SDM 3C 29.4.3.3). */
+  fresh(): number {
+    return this.next++;
   }
 
   /** Mappings of matching address spaces are not used any more. */
   invalidate(matches: (vpid: number, eptPointer: bigint) => boolean): void {
-    for (const slot of this.slots) {
-      if (matches(slot.vpid, slot.eptPointer)) slot.stale = true;
+    for (const [key, { vpid, eptPointer }] of this.numbers) {
+      if (matches(vpid, eptPointer)) this.numbers.delete(key);
     }
   }
 }

@@ -44,47 +44,47 @@ export class Vmcs {
   }
 
   get revision(): number {
-    return this.memory.u32[this.base / 4];
+    return this.memory.u32[this.base >>> 2];
   }
 
   set abortIndicator(value: number) {
-    this.memory.u32[(this.base + ABORT_INDICATOR_OFFSET) / 4] = value;
+    this.memory.u32[(this.base + ABORT_INDICATOR_OFFSET) >>> 2] = value;
   }
 
   get launchState(): LaunchState {
-    return this.memory.u32[(this.base + LAUNCH_STATE_OFFSET) / 4] === LaunchState.LAUNCHED
+    return this.memory.u32[(this.base + LAUNCH_STATE_OFFSET) >>> 2] === LaunchState.LAUNCHED
       ? LaunchState.LAUNCHED
       : LaunchState.CLEAR;
   }
 
   set launchState(state: LaunchState) {
-    this.memory.u32[(this.base + LAUNCH_STATE_OFFSET) / 4] = state;
+    this.memory.u32[(this.base + LAUNCH_STATE_OFFSET) >>> 2] = state;
   }
 
   /** The whole field, zero-extended. */
   read(field: VmcsField): bigint {
-    return this.memory.u64[(this.base + field.offset) / 8];
+    return this.memory.u64[(this.base + field.offset) >>> 3];
   }
 
   /** Writes the field, cut to its width. */
   write(field: VmcsField, value: bigint): void {
-    this.memory.u64[(this.base + field.offset) / 8] =
+    this.memory.u64[(this.base + field.offset) >>> 3] =
       field.width === 16 ? value & 0xffffn : field.width === 32 ? value & 0xffff_ffffn : value;
   }
 
   /** Bits 31:0 of the field as an unsigned number: all of a 16-bit or 32-bit field. */
   read32(field: VmcsField): number {
-    return this.memory.u32[(this.base + field.offset) / 4];
+    return this.memory.u32[(this.base + field.offset) >>> 2];
   }
 
   /** Bits 63:32 of the field as an unsigned number. */
   readHigh(field: VmcsField): number {
-    return this.memory.u32[(this.base + field.offset) / 4 + 1];
+    return this.memory.u32[((this.base + field.offset) >>> 2) + 1];
   }
 
   /** Writes an unsigned number of up to 32 bits; bits 63:32 become 0. */
   write32(field: VmcsField, value: number): void {
-    const word = (this.base + field.offset) / 4;
+    const word = (this.base + field.offset) >>> 2;
     this.memory.u32[word] = field.width === 16 ? value & 0xffff : value;
     this.memory.u32[word + 1] = 0;
   }

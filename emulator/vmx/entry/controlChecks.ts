@@ -1,8 +1,18 @@
 /** Checks on the VMX controls, SDM 3C 27.2.1: a violation is VMfailValid with error 7. */
+import { Cr0 } from '../../cpu/registerBits.js';
 import type { AllowedSettings } from '../capabilities.js';
 import { allowedSettings, CR3_TARGET_COUNT } from '../capabilities.js';
 import type { ControlField } from '../controls.js';
-import { entryControls, exitControls, Pin, pinBased, Primary, primary, Secondary, secondary } from '../controls.js';
+import {
+  entryControls,
+  exitControls,
+  Pin,
+  pinBased,
+  Primary,
+  primary,
+  Secondary,
+  secondary,
+} from '../controls.js';
 import type { VmcsField } from '../fields.js';
 import { Field } from '../fields.js';
 import {
@@ -14,7 +24,7 @@ import {
 } from '../interruption.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { Cr0, require } from './rules.js';
+import { require } from './rules.js';
 
 const EXECUTION = '27.2.1.1';
 const EXIT = '27.2.1.2';
@@ -60,7 +70,9 @@ const pageAddress = (field: VmcsField, control: string, used: (entry: EntryView)
   wording: `If "${control}" is 1, bits 11:0 of ${field.name} must be 0, and no bit beyond the physical-address width may be set.`,
   check: (entry) =>
     used(entry)
-      ? require(isPhysicalAddress(entry.value(field), 4096), 'a page-aligned physical address', entry.value(field))
+      ? require(isPhysicalAddress(entry.value(field), 4096), 'a page-aligned physical address', entry.value(
+          field,
+        ))
       : undefined,
 });
 
@@ -74,7 +86,10 @@ const msrList = (section: string, address: VmcsField, count: VmcsField): readonl
     wording: `If ${count.name} is not 0, bits 3:0 of ${address.name} must be 0, and no bit beyond the physical-address width may be set.`,
     check: (entry) =>
       entry.number(count) !== 0
-        ? require(isPhysicalAddress(entry.value(address), 16), 'a 16-byte-aligned physical address', entry.value(address))
+        ? require(isPhysicalAddress(
+            entry.value(address),
+            16,
+          ), 'a 16-byte-aligned physical address', entry.value(address))
         : undefined,
   },
   {
@@ -90,6 +105,56 @@ const msrList = (section: string, address: VmcsField, count: VmcsField): readonl
     },
   },
 ];
+
+interface EptPointerFormat {
+  readonly id: string;
+  readonly wording: string;
+  readonly expected: string;
+  readonly holds: (pointer: bigint) => boolean;
+}
+
+/** SDM 3C table 25-9 and section 27.2.1.1: the format of the EPT pointer. */
+const eptPointerFormat: readonly EptPointerFormat[] = [
+  {
+    id: 'memoryType',
+    wording: 'the EPT memory type (bits 2:0) must be supported.',
+    expected: 'memory type 0 (UC) or 6 (WB)',
+    holds: (pointer) => [0n, 6n].includes(pointer & 7n),
+  },
+  {
+    id: 'pageWalkLength',
+    wording: 'bits 5:3 must be 3: a page-walk length of 4.',
+    expected: 'page-walk length 4',
+    holds: (pointer) => ((pointer >> 3n) & 7n) === 3n,
+  },
+  {
+    id: 'accessedDirty',
+    wording: 'bit 6 must be 0: accessed and dirty flags for EPT are not supported.',
+    expected: 'bit 6 clear',
+    holds: (pointer) => (pointer & 0x40n) === 0n,
+  },
+  {
+    id: 'reserved',
+    wording: 'reserved bits 11:7 and bits beyond the physical-address width must be 0.',
+    expected: 'reserved bits clear',
+    holds: (pointer) => isPhysicalAddress(pointer) && (pointer & 0xf80n) === 0n,
+  },
+];
+
+/** Would VM entry refuse this EPT pointer? */
+export const eptPointerViolation = (pointer: bigint): boolean =>
+  eptPointerFormat.some(({ holds }) => !holds(pointer));
+
+const eptPointerRules: readonly EntryRule[] = eptPointerFormat.map(({ id, wording, expected, holds }) => ({
+  id: `controls.eptPointer.${id}`,
+  section: EXECUTION,
+  wording: `If "enable EPT" is 1: ${wording}`,
+  check: (entry) => {
+    if (!(entry.secondary & Secondary.enableEpt)) return undefined;
+    const pointer = entry.value(Field.eptPointer);
+    return require(holds(pointer), expected, pointer);
+  },
+}));
 
 const executionRules: readonly EntryRule[] = [
   reservedBits(EXECUTION, pinBased, (entry) => entry.pin),
@@ -117,22 +182,17 @@ const executionRules: readonly EntryRule[] = [
     section: EXECUTION,
     wording: 'If "NMI exiting" is 0, "virtual NMIs" must be 0.',
     check: (entry) =>
-      require(
-        (entry.pin & Pin.nmiExiting) !== 0 || (entry.pin & Pin.virtualNmis) === 0,
-        '"virtual NMIs" 0 or "NMI exiting" 1',
-        entry.pin,
-      ),
+      require((entry.pin & Pin.nmiExiting) !== 0 ||
+        (entry.pin & Pin.virtualNmis) === 0, '"virtual NMIs" 0 or "NMI exiting" 1', entry.pin),
   },
   {
     id: 'controls.nmiWindowExiting',
     section: EXECUTION,
     wording: 'If "virtual NMIs" is 0, "NMI-window exiting" must be 0.',
     check: (entry) =>
-      require(
-        (entry.pin & Pin.virtualNmis) !== 0 || (entry.primary & Primary.nmiWindowExiting) === 0,
-        '"NMI-window exiting" 0 or "virtual NMIs" 1',
-        entry.primary,
-      ),
+      require((entry.pin & Pin.virtualNmis) !== 0 ||
+        (entry.primary & Primary.nmiWindowExiting) ===
+          0, '"NMI-window exiting" 0 or "virtual NMIs" 1', entry.primary),
   },
   {
     id: 'controls.vpid',
@@ -143,48 +203,16 @@ const executionRules: readonly EntryRule[] = [
         ? require(entry.number(Field.virtualProcessorIdentifier) !== 0, 'a VPID that is not 0', 0)
         : undefined,
   },
-  ...eptPointerRules(),
+  ...eptPointerRules,
   {
     id: 'controls.unrestrictedGuest',
     section: EXECUTION,
     wording: 'If "unrestricted guest" is 1, "enable EPT" must be 1.',
     check: (entry) =>
-      require(
-        !(entry.secondary & Secondary.unrestrictedGuest) || (entry.secondary & Secondary.enableEpt) !== 0,
-        '"enable EPT" 1',
-        entry.secondary,
-      ),
+      require(!(entry.secondary & Secondary.unrestrictedGuest) ||
+        (entry.secondary & Secondary.enableEpt) !== 0, '"enable EPT" 1', entry.secondary),
   },
 ];
-
-/** SDM 3C table 25-9 and section 27.2.1.1: the format of the EPT pointer. */
-function eptPointerRules(): readonly EntryRule[] {
-  const rule = (id: string, wording: string, expected: string, holds: (pointer: bigint) => boolean): EntryRule => ({
-    id: `controls.eptPointer.${id}`,
-    section: EXECUTION,
-    wording: `If "enable EPT" is 1: ${wording}`,
-    check: (entry) => {
-      if (!(entry.secondary & Secondary.enableEpt)) return undefined;
-      const pointer = entry.value(Field.eptPointer);
-      return require(holds(pointer), expected, pointer);
-    },
-  });
-  return [
-    rule('memoryType', 'the EPT memory type (bits 2:0) must be supported.', 'memory type 0 (UC) or 6 (WB)', (pointer) => {
-      const type = pointer & 7n;
-      return type === 0n || type === 6n;
-    }),
-    rule('pageWalkLength', 'bits 5:3 must be 3: a page-walk length of 4.', 'page-walk length 4', (pointer) => {
-      return ((pointer >> 3n) & 7n) === 3n;
-    }),
-    rule('accessedDirty', 'bit 6 must be 0: EPT accessed and dirty flags are not supported.', 'bit 6 clear', (pointer) => {
-      return (pointer & 0x40n) === 0n;
-    }),
-    rule('reserved', 'reserved bits 11:7 and 63:N must be 0.', 'reserved bits clear', (pointer) => {
-      return isPhysicalAddress(pointer) && (pointer & 0xf80n) === 0n;
-    }),
-  ];
-}
 
 const exitRules: readonly EntryRule[] = [
   reservedBits(EXIT, exitControls, (entry) => entry.exit),
@@ -202,23 +230,28 @@ const injection = (
   section: ENTRY,
   wording,
   check: (entry) =>
-    isValidInterruption(entry.interruption) ? check(entry, decodeInterruption(entry.interruption)) : undefined,
+    isValidInterruption(entry.interruption)
+      ? check(entry, decodeInterruption(entry.interruption))
+      : undefined,
 });
 
 const entryRules: readonly EntryRule[] = [
   reservedBits(ENTRY, entryControls, (entry) => entry.entry),
-  injection('type', 'The interruption type must not be reserved (1), nor other event (7) without the monitor trap flag.', (entry, { type }) =>
-    require(
-      type !== InterruptionType.RESERVED && type !== InterruptionType.OTHER_EVENT,
-      'type 0, 2, 3, 4, 5 or 6',
-      entry.interruption,
-    ),
+  injection(
+    'type',
+    'The interruption type must not be reserved (1), nor other event (7) without the monitor trap flag.',
+    (entry, { type }) =>
+      require(type !== InterruptionType.RESERVED &&
+        type !== InterruptionType.OTHER_EVENT, 'type 0, 2, 3, 4, 5 or 6', entry.interruption),
   ),
   injection('nmiVector', 'If the interruption type is NMI, the vector must be 2.', (_, { type, vector }) =>
     require(type !== InterruptionType.NMI || vector === 2, 'vector 2', vector),
   ),
-  injection('exceptionVector', 'If the interruption type is hardware exception, the vector must be at most 31.', (_, { type, vector }) =>
-    require(type !== InterruptionType.HARDWARE_EXCEPTION || vector <= 31, 'a vector of at most 31', vector),
+  injection(
+    'exceptionVector',
+    'If the interruption type is hardware exception, the vector must be at most 31.',
+    (_, { type, vector }) =>
+      require(type !== InterruptionType.HARDWARE_EXCEPTION || vector <= 31, 'a vector of at most 31', vector),
   ),
   injection(
     'deliverErrorCode',
@@ -234,10 +267,14 @@ const entryRules: readonly EntryRule[] = [
   injection('reserved', 'Reserved bits 30:12 of the interruption-information field must be 0.', (entry) =>
     require((entry.interruption & 0x7fff_f000) === 0, 'bits 30:12 clear', entry.interruption),
   ),
-  injection('errorCode', 'If the deliver-error-code bit is 1, bits 31:16 of the error code must be 0.', (entry, { hasErrorCode }) => {
-    const code = entry.number(Field.vmEntryExceptionErrorCode);
-    return require(!hasErrorCode || code >>> 16 === 0, 'bits 31:16 clear', code);
-  }),
+  injection(
+    'errorCode',
+    'If the deliver-error-code bit is 1, bits 31:16 of the error code must be 0.',
+    (entry, { hasErrorCode }) => {
+      const code = entry.number(Field.vmEntryExceptionErrorCode);
+      return require(!hasErrorCode || code >>> 16 === 0, 'bits 31:16 clear', code);
+    },
+  ),
   injection(
     'instructionLength',
     'For software interrupts and exceptions, the instruction length must be 1 to 15.',

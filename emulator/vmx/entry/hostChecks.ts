@@ -1,12 +1,13 @@
 /** Checks on the host-state area, SDM 3C 27.2.2 - 27.2.4: a violation is VMfailValid with error 8. */
-import { EFER_SUPPORTED } from '../../cpu/features.js';
+import { Cr4, Efer, isCanonical } from '../../cpu/registerBits.js';
 import { CR0_FIXED0, CR0_FIXED1, CR4_FIXED0 } from '../capabilities.js';
 import { Entry, Exit } from '../controls.js';
 import type { VmcsField } from '../fields.js';
 import { Field } from '../fields.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
+import { EFER_SUPPORTED } from '../processorLimits.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { canonicalRule, Cr4, Efer, fitsFixedBits, isCanonical, isValidPat, require } from './rules.js';
+import { canonicalRule, fitsFixedBits, isValidPat, require } from './rules.js';
 
 const REGISTERS = '27.2.2';
 const SEGMENTS = '27.2.3';
@@ -28,11 +29,11 @@ const registerRules: readonly EntryRule[] = [
     wording: 'The CR4 field must not set any bit to a value not supported in VMX operation.',
     check: (entry) => {
       const cr4 = entry.value(Field.hostCr4);
-      return require(
-        fitsFixedBits(cr4, CR4_FIXED0, entry.cr4Supported),
-        `VMXE set, no bit outside 0x${entry.cr4Supported.toString(16)}`,
+      return require(fitsFixedBits(
         cr4,
-      );
+        CR4_FIXED0,
+        entry.cr4Supported,
+      ), `VMXE set, no bit outside 0x${entry.cr4Supported.toString(16)}`, cr4);
     },
   },
   {
@@ -49,7 +50,8 @@ const registerRules: readonly EntryRule[] = [
   {
     id: 'host.pat',
     section: REGISTERS,
-    wording: 'If "load IA32_PAT" is 1, each byte of the IA32_PAT field must be a memory type (0, 1, 4, 5, 6 or 7).',
+    wording:
+      'If "load IA32_PAT" is 1, each byte of the IA32_PAT field must be a memory type (0, 1, 4, 5, 6 or 7).',
     check: (entry) => {
       if (!(entry.exit & Exit.loadPat)) return undefined;
       const pat = entry.value(Field.hostPat);
@@ -74,11 +76,10 @@ const registerRules: readonly EntryRule[] = [
       if (!(entry.exit & Exit.loadEfer)) return undefined;
       const efer = entry.value(Field.hostEfer);
       const mode = efer & (Efer.LMA | Efer.LME);
-      return require(
-        mode === (entry.hostIs64Bit ? Efer.LMA | Efer.LME : 0n),
-        `LMA and LME ${entry.hostIs64Bit ? 'set' : 'clear'}`,
-        efer,
-      );
+      return require(mode ===
+        (entry.hostIs64Bit
+          ? Efer.LMA | Efer.LME
+          : 0n), `LMA and LME ${entry.hostIs64Bit ? 'set' : 'clear'}`, efer);
     },
   },
 ];
@@ -106,15 +107,12 @@ const notNull = (
 });
 
 const segmentRules: readonly EntryRule[] = [
-  ...selectors.map(
-    (selector): EntryRule => ({
-      id: `host.${selector.name}.rplTi`,
-      section: SEGMENTS,
-      wording: `The RPL and the TI flag of ${selector.name} must be 0.`,
-      check: (entry) =>
-        require((entry.number(selector) & 7) === 0, 'RPL 0 and TI 0', entry.number(selector)),
-    }),
-  ),
+  ...selectors.map((selector): EntryRule => ({
+    id: `host.${selector.name}.rplTi`,
+    section: SEGMENTS,
+    wording: `The RPL and the TI flag of ${selector.name} must be 0.`,
+    check: (entry) => require((entry.number(selector) & 7) === 0, 'RPL 0 and TI 0', entry.number(selector)),
+  })),
   notNull(Field.hostCsSelector),
   notNull(Field.hostTrSelector),
   notNull(Field.hostSsSelector, ' if "host address-space size" is 0', (entry) => !entry.hostIs64Bit),
@@ -134,11 +132,8 @@ const addressSpaceRules: readonly EntryRule[] = [
     check: (entry) =>
       entry.state.efer & Efer.LMA
         ? undefined
-        : require(
-            !entry.hostIs64Bit && !entry.guestIsIa32e,
-            'both controls 0',
-            `VM-exit controls 0x${entry.exit.toString(16)}, VM-entry controls 0x${entry.entry.toString(16)}`,
-          ),
+        : require(!entry.hostIs64Bit &&
+            !entry.guestIsIa32e, 'both controls 0', `VM-exit controls 0x${entry.exit.toString(16)}, VM-entry controls 0x${entry.entry.toString(16)}`),
   },
   {
     id: 'host.addressSpace.ia32e',
@@ -152,11 +147,8 @@ const addressSpaceRules: readonly EntryRule[] = [
     section: ADDRESS_SPACE,
     wording: 'If "host address-space size" is 0, "IA-32e mode guest" must be 0.',
     check: (entry) =>
-      require(
-        entry.hostIs64Bit || (entry.entry & Entry.ia32eModeGuest) === 0,
-        '"IA-32e mode guest" 0',
-        entry.entry,
-      ),
+      require(entry.hostIs64Bit ||
+        (entry.entry & Entry.ia32eModeGuest) === 0, '"IA-32e mode guest" 0', entry.entry),
   },
   {
     id: 'host.addressSpace.pcide',

@@ -1,10 +1,11 @@
 /** The form of a VM-entry check: one row for each rule of SDM 3C 27.2 and 27.3. */
-import { CR4_SUPPORTED } from '../../cpu/features.js';
+import { isCanonical } from '../../cpu/registerBits.js';
 import type { ProcessorState } from '../../cpu/state.js';
 import { Exit, Entry, Primary } from '../controls.js';
 import type { VmcsField } from '../fields.js';
 import { Field } from '../fields.js';
 import type { PhysicalMemory } from '../physicalMemory.js';
+import { CR4_SUPPORTED } from '../processorLimits.js';
 import type { Vmcs } from '../vmcs.js';
 
 /** What a violated rule says. */
@@ -77,13 +78,6 @@ export const require = (
 ): Violation | undefined =>
   holds ? undefined : { expected, found: typeof found === 'string' ? found : hex(found), qualification };
 
-const SIGN_BITS = 0xffff_8000_0000_0000n;
-/** Bits 63:47 are identical (48-bit linear addresses). */
-export const isCanonical = (address: bigint): boolean => {
-  const upper = address & SIGN_BITS;
-  return upper === 0n || upper === SIGN_BITS;
-};
-
 /** Does any bit differ from what a fixed-bit pair of capability MSRs allows (SDM 3D A.7, A.8)? */
 export const fitsFixedBits = (value: bigint, fixed0: bigint, fixed1: bigint): boolean =>
   (value & fixed0) === fixed0 && (value & ~fixed1) === 0n;
@@ -96,11 +90,6 @@ export const isValidPat = (pat: bigint): boolean => {
   }
   return true;
 };
-
-export const Efer = { SCE: 1n << 0n, LME: 1n << 8n, LMA: 1n << 10n, NXE: 1n << 11n } as const;
-export const Cr0 = { PE: 1n << 0n, NW: 1n << 29n, CD: 1n << 30n, PG: 1n << 31n } as const;
-export const Cr4 = { PAE: 1n << 5n, VMXE: 1n << 13n, PCIDE: 1n << 17n } as const;
-export const Rflags = { TF: 1n << 8n, IF: 1n << 9n, RF: 1n << 16n, VM: 1n << 17n } as const;
 
 /** The rule for a 64-bit field that must hold a canonical address. */
 export const canonicalRule = (prefix: string, field: VmcsField, section: string): EntryRule => ({

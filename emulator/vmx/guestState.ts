@@ -1,0 +1,128 @@
+/** Guest state between processor and VMCS: SDM 3C 27.3.2 (loading) and 28.3 (saving). */
+import { Activity, Cr0, Cr4, Efer, Interruptibility, isLongMode, Rflags } from '../cpu/registerBits.js';
+import type { VmxContext } from './context.js';
+import { Entry, Exit, Primary, Secondary } from './controls.js';
+import type { EntryView } from './entry/rules.js';
+import { guestPdptes, usesPaePaging } from './entry/guestNonRegisterChecks.js';
+import { Field } from './fields.js';
+import { DEBUGCTL_BTF } from './processorLimits.js';
+import { loadedDr7, mergeCr0 } from './registerMerge.js';
+import { segmentDpl } from './segmentFormat.js';
+import { guestSegments } from './segmentFields.js';
+import type { Vmcs } from './vmcs.js';
+
+/** Loads the guest state of the current VMCS, which the checks have passed. */
+export function loadGuestState(context: VmxContext, entry: EntryView): void {
+  const { state } = context.processor;
+  const { vmcs } = entry;
+  loadControlRegisters(context, entry);
+  state.sysenterCs = vmcs.read(Field.guestSysenterCs);
+  state.sysenterEsp = vmcs.read(Field.guestSysenterEsp);
+  state.sysenterEip = vmcs.read(Field.guestSysenterEip);
+  for (const segment of guestSegments) {
+    state[`${segment.name}Selector`] = vmcs.read32(segment.selector);
+    state[`${segment.name}Base`] = vmcs.read(segment.base);
+    state[`${segment.name}Limit`] = vmcs.read32(segment.limit);
+    state[`${segment.name}Access`] = vmcs.read32(segment.rights);
+  }
+  state.gdtrBase = vmcs.read(Field.guestGdtrBase);
+  state.gdtrLimit = vmcs.read32(Field.guestGdtrLimit);
+  state.idtrBase = vmcs.read(Field.guestIdtrBase);
+  state.idtrLimit = vmcs.read32(Field.guestIdtrLimit);
+  state.rsp = vmcs.read(Field.guestRsp);
+  state.rip = vmcs.read(Field.guestRip);
+  context.rflags = vmcs.read(Field.guestRflags);
+  // The DPL of SS is the privilege level, also in virtual-8086 mode, where it is 3 (SDM 3C 27.3.1.2).
+  state.cpl = segmentDpl(state.ssAccess);
+  state.activity = vmcs.read32(Field.guestActivityState);
+  state.interruptibility = vmcs.read32(Field.guestInterruptibilityState);
+  state.tscOffset = entry.primary & Primary.useTscOffsetting ? vmcs.read(Field.tscOffset) : 0n;
+}
+
+/** SDM 3C 27.3.2.1 and 27.3.2.4. */
+function loadControlRegisters(context: VmxContext, entry: EntryView): void {
+  const { state } = context.processor;
+  const { vmcs } = entry;
+  state.cr0 = mergeCr0(state.cr0, vmcs.read(Field.guestCr0));
+  state.cr3 = vmcs.read(Field.guestCr3);
+  state.cr4 = vmcs.read(Field.guestCr4);
+  if (usesPaePaging(entry)) {
+    [state.pdpte0, state.pdpte1, state.pdpte2, state.pdpte3] = guestPdptes(entry);
+  }
+  if (entry.entry & Entry.loadDebugControls) {
+    state.dr7 = loadedDr7(vmcs.read(Field.guestDr7));
+    state.debugctl = vmcs.read(Field.guestDebugctl);
+  }
+  if (entry.entry & Entry.loadEfer) state.efer = vmcs.read(Field.guestEfer);
+  else state.efer = eferOfMode(state.efer, entry.guestIsIa32e, (state.cr0 & Cr0.PG) !== 0n);
+  if (entry.entry & Entry.loadPat) state.pat = vmcs.read(Field.guestPat);
+}
+
+/** Without "load IA32_EFER", LMA follows the control; LME too, unless the guest has paging off. */
+function eferOfMode(efer: bigint, ia32e: boolean, paging: boolean): bigint {
+  const forced = paging ? Efer.LMA | Efer.LME : Efer.LMA;
+  return ia32e ? efer | forced : efer & ~forced;
+}
+
+const PENDING_BS = 1n << 14n;
+
+/** Saves the guest state into the current VMCS. `rflags`: the value to save, its RF decided by the caller. */
+export function saveGuestState(context: VmxContext, rflags: bigint): void {
+  const { state } = context.processor;
+  const { vmcs } = context;
+  vmcs.write(Field.guestCr0, state.cr0);
+  vmcs.write(Field.guestCr3, state.cr3);
+  vmcs.write(Field.guestCr4, state.cr4);
+  vmcs.write(Field.guestSysenterCs, state.sysenterCs);
+  vmcs.write(Field.guestSysenterEsp, state.sysenterEsp);
+  vmcs.write(Field.guestSysenterEip, state.sysenterEip);
+  saveByControl(context, vmcs);
+  for (const segment of guestSegments) {
+    vmcs.write32(segment.selector, state[`${segment.name}Selector`]);
+    vmcs.write(segment.base, state[`${segment.name}Base`]);
+    vmcs.write32(segment.limit, state[`${segment.name}Limit`]);
+    vmcs.write32(segment.rights, state[`${segment.name}Access`]);
+  }
+  vmcs.write(Field.guestGdtrBase, state.gdtrBase);
+  vmcs.write32(Field.guestGdtrLimit, state.gdtrLimit);
+  vmcs.write(Field.guestIdtrBase, state.idtrBase);
+  vmcs.write32(Field.guestIdtrLimit, state.idtrLimit);
+  vmcs.write(Field.guestRsp, state.rsp);
+  vmcs.write(Field.guestRip, state.rip);
+  vmcs.write(Field.guestRflags, rflags);
+  vmcs.write32(Field.guestActivityState, state.activity);
+  vmcs.write32(Field.guestInterruptibilityState, state.interruptibility);
+  vmcs.write(Field.guestPendingDebugExceptions, pendingDebugExceptions(context, rflags));
+}
+
+function saveByControl(context: VmxContext, vmcs: Vmcs): void {
+  const { state } = context.processor;
+  if (context.exit(Exit.saveDebugControls)) {
+    vmcs.write(Field.guestDr7, state.dr7);
+    vmcs.write(Field.guestDebugctl, state.debugctl);
+  }
+  if (context.exit(Exit.savePat)) vmcs.write(Field.guestPat, state.pat);
+  if (context.exit(Exit.saveEfer)) vmcs.write(Field.guestEfer, state.efer);
+  if (context.secondary(Secondary.enableEpt) && usesPae(context)) {
+    vmcs.write(Field.guestPdpte0, state.pdpte0);
+    vmcs.write(Field.guestPdpte1, state.pdpte1);
+    vmcs.write(Field.guestPdpte2, state.pdpte2);
+    vmcs.write(Field.guestPdpte3, state.pdpte3);
+  }
+  // IA32_VMX_MISC[5]: the control follows the guest's mode (SDM 3C 28.2).
+  const entry = vmcs.read32(Field.vmEntryControls) & ~Entry.ia32eModeGuest;
+  vmcs.write32(Field.vmEntryControls, isLongMode(state) ? entry | Entry.ia32eModeGuest : entry);
+}
+
+const usesPae = ({ processor: { state } }: VmxContext): boolean =>
+  !isLongMode(state) && (state.cr0 & Cr0.PG) !== 0n && (state.cr4 & Cr4.PAE) !== 0n;
+
+/** A single-step trap that is held back is pending; VM entry checks that the fields agree (SDM 3C 27.3.1.5). */
+function pendingDebugExceptions(context: VmxContext, rflags: bigint): bigint {
+  const { state } = context.processor;
+  const heldBack =
+    (state.interruptibility & (Interruptibility.STI | Interruptibility.MOV_SS)) !== 0 ||
+    state.activity === Activity.HLT;
+  const singleStep = (rflags & Rflags.TF) !== 0n && (state.debugctl & DEBUGCTL_BTF) === 0n;
+  return heldBack && singleStep ? PENDING_BS : 0n;
+}
