@@ -38,6 +38,7 @@ export function isBlockStart(name: string): boolean {
 export class MacroProcessor {
   private readonly macros = new Map<string, Macro>();
   private expansions = 0;
+  private openExpansions = 0;
 
   constructor(
     private readonly assembly: Assembly,
@@ -62,7 +63,10 @@ export class MacroProcessor {
     index: number,
     depth: number,
   ): number {
-    if (name === '.exitm') throw new ExitMacro();
+    if (name === '.exitm') {
+      if (this.openExpansions === 0) throw new AssemblyError('.exitm outside of a macro');
+      throw new ExitMacro();
+    }
     if (name === '.endm' || name === '.endr') throw new AssemblyError(`${name} without its start`);
     const { body, end } = collect(name, statements, index);
     if (end >= statements.length) {
@@ -117,11 +121,14 @@ export class MacroProcessor {
     const number = this.expansions++;
     const statements = macro.body.map((line) => atUse(substituteIn(line, bound, number), use));
     const openConditions = this.conditions.depth;
+    this.openExpansions++;
     try {
       this.run(statements, depth + 1);
     } catch (error) {
       if (!(error instanceof ExitMacro)) throw error;
       this.conditions.closeDownTo(openConditions);
+    } finally {
+      this.openExpansions--;
     }
   }
 }
