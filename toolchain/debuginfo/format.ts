@@ -2,15 +2,7 @@ import { decodeFloat } from './floats.js';
 import type { MachineContext } from './machineContext.js';
 import type { ArrayType, EnumType, StructType, Type } from './types.js';
 import { stripped, typeName } from './types.js';
-import {
-  dereference,
-  elementValue,
-  integerOf,
-  isFloat,
-  isStruct,
-  memberValue,
-  namedMembers,
-} from './values.js';
+import { elementValue, integerOf, isFloat, memberValue, namedMembers } from './values.js';
 import type { Value } from './values.js';
 
 export interface FormatOptions {

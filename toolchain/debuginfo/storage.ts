@@ -10,15 +10,23 @@ export interface MachineWriter {
   writeRegister(dwarfNumber: number, value: bigint): boolean;
 }
 
-/** The location of `bitSize` bits that start `bitOffset` bits into the value at a location. */
-export function partOf(location: Location, bitOffset: number, bitSize: number): Location {
+/**
+ * The location of `bitSize` bits that start `bitOffset` bits into the value at a location. `isBitField` keeps the width in
+ * it, even when the bits are whole bytes: the type of the value is wider.
+ */
+export function partOf(
+  location: Location,
+  bitOffset: number,
+  bitSize: number,
+  isBitField: boolean,
+): Location {
   switch (location.kind) {
     case 'memory': {
       const address = location.address + BigInt(Math.floor(bitOffset / 8));
       const whole: Location = { kind: 'memory', address };
-      return bitOffset % 8 === 0 && bitSize % 8 === 0
-        ? whole
-        : { kind: 'pieces', pieces: [{ bitSize, bitOffset: bitOffset % 8, location: whole }] };
+      return isBitField
+        ? { kind: 'pieces', pieces: [{ bitSize, bitOffset: bitOffset % 8, location: whole }] }
+        : whole;
     }
     case 'optimizedOut':
       return location;

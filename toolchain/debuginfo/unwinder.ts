@@ -11,11 +11,8 @@ import type { UnwoundFrame } from './debugInfo.js';
 import type { MachineContext } from './machineContext.js';
 import { RangeMap } from './search.js';
 
-/** The registers that a called function keeps, by DWARF number, and the stack pointer's (x86-64 psABI figures 3.4 and 3.36; i386 psABI 2.2 and 2.4). */
-const ABI = {
-  64: { stackPointer: 7, calleeSaved: [3, 6, 12, 13, 14, 15], generalRegisters: 16 },
-  32: { stackPointer: 4, calleeSaved: [3, 5, 6, 7], generalRegisters: 8 },
-} as const;
+/** DWARF numbers of the general registers and the stack pointer (x86-64 psABI figure 3.36; i386 psABI table 2.14). */
+const GENERAL_REGISTERS = { 64: { count: 16, stackPointer: 7 }, 32: { count: 8, stackPointer: 4 } } as const;
 
 /** Finds callers by the call frame information of a file. */
 export class Unwinder {
@@ -80,7 +77,7 @@ class FrameUnwinding {
     }
     const registers = new Map<number, bigint>();
     const numbers = new Set([
-      ...Array.from({ length: ABI[this.machine.bits].generalRegisters }, (_unused, register) => register),
+      ...Array.from({ length: GENERAL_REGISTERS[this.machine.bits].count }, (_unused, register) => register),
       ...this.registerRules.keys(),
     ]);
     for (const register of numbers) {
@@ -119,14 +116,15 @@ class FrameUnwinding {
     }
   }
 
-  /** The CFA is the value of the stack pointer in the caller; an interrupted frame loses no register. */
+  /**
+   * The CFA is the caller's stack pointer. As in gdb, other registers without a rule keep their value: the callee may be
+   * free to change them, but where the compiler relies on it that it does not (gcc's -fipa-ra), it gives no rule either,
+   * and where it cannot, it says that no variable is in them after the call.
+   */
   private defaultRule(register: number): RegisterRule {
-    const { stackPointer, calleeSaved } = ABI[this.machine.bits];
-    if (register === stackPointer) {
-      return { kind: 'valueOffset', offset: 0n };
-    }
-    const kept = this.entry.common.isSignalFrame || (calleeSaved as readonly number[]).includes(register);
-    return { kind: kept ? 'sameValue' : 'undefined' };
+    return register === GENERAL_REGISTERS[this.machine.bits].stackPointer
+      ? { kind: 'valueOffset', offset: 0n }
+      : { kind: 'sameValue' };
   }
 
   private load(address: bigint): bigint {

@@ -109,7 +109,7 @@ export function encodeScalar(type: Type, value: bigint | number): Uint8Array {
 export function memberValue(value: Value, member: Member, machine: MachineContext): Value {
   const bit = member.byteOffset * 8 + (member.bitField?.bitOffset ?? 0);
   const bitSize = member.bitField?.bitSize ?? (sizeOf(member.type) ?? 0) * 8;
-  return readValue(member.type, partOf(value.location, bit, bitSize), machine);
+  return readValue(member.type, partOf(value.location, bit, bitSize, member.bitField !== undefined), machine);
 }
 
 /** The member of that name, also of an anonymous struct or union inside. */
@@ -145,7 +145,7 @@ export function isStruct(type: Type): type is StructType {
 /** Element `index` of an array. */
 export function elementValue(value: Value, element: Type, index: number, machine: MachineContext): Value {
   const bitSize = (sizeOf(element) ?? 0) * 8;
-  return readValue(element, partOf(value.location, index * bitSize, bitSize), machine);
+  return readValue(element, partOf(value.location, index * bitSize, bitSize, false), machine);
 }
 
 /** What a pointer points to. */
