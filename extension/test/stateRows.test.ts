@@ -54,15 +54,15 @@ describe('the VM Exits view', () => {
     assert.equal(row.description, '1,234 · 56.0 µs · expression: $rax == 5');
   });
 
-  it('puts the reasons that occurred first, in the order of the manual', () => {
+  it('puts VMCALL first, then the reasons that occurred, then the others in the order of the manual', () => {
     const exits = [0, 10, 12, 18, 30].map((reason) => ({
       ...vmcall,
       reason,
-      count: reason === 18 || reason === 12 ? 1 : 0,
+      count: reason === 30 || reason === 12 ? 1 : 0,
     }));
     assert.deepEqual(
       sortedExits(exits).map((exit) => exit.reason),
-      [12, 18, 0, 10, 30],
+      [18, 12, 30, 0, 10],
     );
   });
 

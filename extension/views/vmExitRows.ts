@@ -1,6 +1,6 @@
 /** The rows of the VM Exits view, and the breakpoints that the user set in it. */
 import type { HyperstepRequests, VmExitRow } from '../../debug-adapter/protocol.js';
-import { exitReasons } from '../../emulator/vmx/exitReasons.js';
+import { ExitReason, exitReasons } from '../../emulator/vmx/exitReasons.js';
 import { formatCount, formatDuration } from '../format.js';
 import type { Row } from './row.js';
 
@@ -53,9 +53,10 @@ export function vmExitRow(exit: VmExitRow, breakpoint: VmExitBreakpoint | undefi
   };
 }
 
-/** Reasons that occurred stand first; in each half the manual's order, so that rows seldom move. */
+/** VMCALL first, since it is what most come for; then the reasons that occurred; in each part the manual's order. */
 export function sortedExits(exits: readonly VmExitRow[]): VmExitRow[] {
-  return [...exits].sort((a, b) => Math.sign(b.count) - Math.sign(a.count) || a.reason - b.reason);
+  const rank = (exit: VmExitRow): number => (exit.reason === ExitReason.VMCALL ? 0 : exit.count > 0 ? 1 : 2);
+  return [...exits].sort((a, b) => rank(a) - rank(b) || a.reason - b.reason);
 }
 
 /** The arguments of `hyperstep/setVmExitBreakpoints`. */

@@ -1,0 +1,119 @@
+/** VS Code's window in the words of a user: what one looks at, clicks and types. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+import { CodeWindow } from '../harness/codeWindow.js';
+import type { CodeWindowOptions } from '../harness/codeWindow.js';
+import { root, vsix } from '../harness/paths.js';
+
+const SCREENSHOTS = path.join(root, 'out', 'screenshots');
+
+/** Wide enough for whole rows of the Hypercalls view. */
+const SIDE_BAR_WIDTH = 560;
+
+type ViewName =
+  'Variables' | 'Watch' | 'Call Stack' | 'Breakpoints' | 'Hypercalls' | 'Registers' | 'VM Exits' | 'VMCS';
+
+export class Workbench {
+  readonly page: Page;
+
+  private constructor(private readonly window: CodeWindow) {
+    this.page = window.page;
+  }
+
+  /** Opens a folder and a file in it, and waits until the extension's language is known. */
+  static async open(options: Omit<CodeWindowOptions, 'vsix'> & { file: string }): Promise<Workbench> {
+    const workbench = new Workbench(await CodeWindow.open({ ...options, vsix: vsix() }));
+    const language = options.file.endsWith('.c') ? 'C' : 'GNU Assembly (x86-64)';
+    await workbench.page.locator('[id="status.editor.mode"]', { hasText: language }).waitFor();
+    return workbench;
+  }
+
+  async close(): Promise<void> {
+    await this.window.close();
+  }
+
+  /** Keeps a picture for people in out/screenshots/. */
+  async screenshot(name: string): Promise<void> {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  /** Opens Run and Debug, wide. */
+  async showDebugSideBar(): Promise<void> {
+    await this.page.keyboard.press('Control+Shift+D');
+    const sideBar = this.page.locator('.part.sidebar');
+    await this.page.locator('.pane-header[aria-label^="Hypercalls"]').waitFor();
+    const box = await sideBar.boundingBox();
+    if (!box || box.width >= SIDE_BAR_WIDTH) return;
+    const edge = box.x + box.width;
+    const middle = box.y + box.height / 2;
+    await this.page.mouse.move(edge, middle);
+    await this.page.mouse.down();
+    await this.page.mouse.move(box.x + SIDE_BAR_WIDTH, middle, { steps: 5 });
+    await this.page.mouse.up();
+  }
+
+  view(name: ViewName): Locator {
+    const header = this.page.locator(`.pane-header[aria-label^="${name}"]`);
+    return this.page.locator('.split-view-view .pane').filter({ has: header });
+  }
+
+  /** Opens or closes a view of the side bar. */
+  async expand(name: ViewName, open = true): Promise<void> {
+    const header = this.view(name).locator('.pane-header');
+    if ((await header.getAttribute('aria-expanded')) !== String(open)) await header.click();
+  }
+
+  /** The row of a view that contains a text. */
+  row(view: ViewName, text: string | RegExp): Locator {
+    return this.view(view).locator('.monaco-list-row', { hasText: text }).first();
+  }
+
+  /** What the rows of a view say, one line each. */
+  async rows(view: ViewName): Promise<string[]> {
+    const texts = await this.view(view).locator('.monaco-list-row').allInnerTexts();
+    return texts.map((text) => text.replace(/\s+/g, ' ').trim());
+  }
+
+  /** Opens a row of a tree. */
+  async expandRow(row: Locator): Promise<void> {
+    if ((await row.getAttribute('aria-expanded')) === 'true') return;
+    await row.locator('.monaco-tl-twistie').click();
+    await row.and(this.page.locator('[aria-expanded="true"]')).waitFor();
+  }
+
+  /** Ticks the checkbox of a VM exit reason. */
+  async stopAtVmExit(title: string): Promise<void> {
+    await this.expand('VM Exits');
+    const checkbox = this.row('VM Exits', title).locator('.custom-view-tree-node-item-checkbox');
+    await checkbox.scrollIntoViewIfNeeded();
+    await checkbox.click();
+    await checkbox.and(this.page.locator('.checked, .codicon-check')).waitFor();
+  }
+
+  /** F5 with the focus in the editor. */
+  async startDebugging(): Promise<void> {
+    await this.page.locator('.editor-instance .view-lines').first().click();
+    await this.page.keyboard.press('F5');
+    await this.page.locator('.debug-toolbar').waitFor();
+  }
+
+  async press(button: 'Continue' | 'Pause' | 'Step Over' | 'Step Into' | 'Step Out' | 'Stop'): Promise<void> {
+    await this.page.locator(`.debug-toolbar [aria-label^="${button} "]`).click();
+  }
+
+  /** Waits until the machine is stopped with a top frame of this text, and answers the call stack. */
+  async stoppedIn(topFrame: string | RegExp): Promise<string[]> {
+    const frames = this.page
+      .locator('.debug-call-stack .monaco-list-row')
+      .filter({ has: this.page.locator('.stack-frame') });
+    await frames.first().filter({ hasText: topFrame }).waitFor();
+    return (await frames.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+  }
+
+  /** Waits until the session is over. */
+  async ended(): Promise<void> {
+    await this.page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  }
+}
