@@ -36,7 +36,13 @@ export function deliverLongMode(processor: Processor, delivery: Delivery): Deliv
   // The frame is aligned to 16 bytes and always holds SS:RSP (SDM 3A 6.14.2).
   const stack = new StackCursor(processor, FLAT_STACK, top & ~0xfn, 8, cpl !== 3, delivery.ext);
   const { errorCode } = delivery.event;
-  const frame = [BigInt(state.ssSelector), state.rsp, delivery.rflags, BigInt(state.csSelector), delivery.returnRip];
+  const frame = [
+    BigInt(state.ssSelector),
+    state.rsp,
+    delivery.rflags,
+    BigInt(state.csSelector),
+    delivery.returnRip,
+  ];
   if (errorCode !== undefined) frame.push(BigInt(errorCode));
   for (const value of frame) {
     const failure = stack.push(value, 8);
@@ -60,4 +66,3 @@ export function clearFlags(processor: Processor, interruptFlag: boolean): void {
   const cleared = Rflags.TF | Rflags.NT | Rflags.RF | Rflags.VM | (interruptFlag ? Rflags.IF : 0n);
   processor.state.rflagsSystem &= ~cleared;
 }
-

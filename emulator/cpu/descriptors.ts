@@ -47,7 +47,8 @@ export const isSystem = (access: number): boolean => (access & SegmentAccess.S) 
 export const typeOf = (access: number): number => access & SegmentAccess.TYPE;
 export const isCode = (access: number): boolean => !isSystem(access) && (access & 8) !== 0;
 export const isConforming = (access: number): boolean => isCode(access) && (access & 4) !== 0;
-export const isReadable = (access: number): boolean => !isSystem(access) && (!isCode(access) || (access & 2) !== 0);
+export const isReadable = (access: number): boolean =>
+  !isSystem(access) && (!isCode(access) || (access & 2) !== 0);
 export const isWritableData = (access: number): boolean =>
   !isSystem(access) && !isCode(access) && (access & 2) !== 0;
 

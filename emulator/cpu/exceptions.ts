@@ -5,13 +5,7 @@ import { deliverLongMode } from './deliveryLongMode.js';
 import { deliverProtectedMode, deliverRealMode } from './deliveryLegacy.js';
 import type { Fault } from './fault.js';
 import { Vector } from './fault.js';
-import {
-  Activity,
-  Interruptibility,
-  isLongMode,
-  isProtectedMode,
-  Rflags,
-} from './registerBits.js';
+import { Activity, Interruptibility, isLongMode, isProtectedMode, Rflags } from './registerBits.js';
 import { readRflags } from './flags.js';
 import type { ColdOutcome, InjectedEvent, Processor, Unimplemented } from './seams.js';
 import { Cold } from './seams.js';
@@ -129,7 +123,8 @@ export function escalate(event: InjectedEvent, fault: Fault): 'serial' | 'double
   const secondPageFault = PAGE_FAULT_CLASS.has(fault.vector);
   if (event.vector === Vector.DF) return secondContributory || secondPageFault ? 'tripleFault' : 'serial';
   if (CONTRIBUTORY.has(event.vector)) return secondContributory ? 'doubleFault' : 'serial';
-  if (PAGE_FAULT_CLASS.has(event.vector)) return secondContributory || secondPageFault ? 'doubleFault' : 'serial';
+  if (PAGE_FAULT_CLASS.has(event.vector))
+    return secondContributory || secondPageFault ? 'doubleFault' : 'serial';
   return 'serial';
 }
 
@@ -156,10 +151,12 @@ function deliverOnce(processor: Processor, event: InjectedEvent): DeliveryOutcom
     software,
     ext: software ? 0 : 1,
     returnRip: behind ? state.rip + BigInt(event.instructionLength) : state.rip,
-    rflags: readRflags(processor.memory) | (setsResumeFlag(event) ? Rflags.RF : 0n),
+    rflags: readRflags(processor.state) | (setsResumeFlag(event) ? Rflags.RF : 0n),
   };
   if (isLongMode(state)) return deliverLongMode(processor, delivery);
-  return isProtectedMode(state) ? deliverProtectedMode(processor, delivery) : deliverRealMode(processor, delivery);
+  return isProtectedMode(state)
+    ? deliverProtectedMode(processor, delivery)
+    : deliverRealMode(processor, delivery);
 }
 
 /** Fault-class exceptions push RF = 1 (SDM 3B 18.3.1.1); #DB and #DF are not among them. */
@@ -173,4 +170,3 @@ function finishDelivery(processor: Processor, event: InjectedEvent): void {
   // SDM 3A 6.7.1: further NMIs wait for IRET.
   if (event.type === EventType.NMI) state.interruptibility |= Interruptibility.NMI;
 }
-

@@ -54,10 +54,10 @@ type Destination =
   | { readonly kind: 'gate'; readonly gate: CallGate };
 
 const isFailed = (answer: object | Failure): answer is Failure | Unimplemented =>
-  answer === 'exited' ||
-  ('kind' in answer && (answer.kind === 'fault' || answer.kind === 'unimplemented'));
+  answer === 'exited' || ('kind' in answer && (answer.kind === 'fault' || answer.kind === 'unimplemented'));
 
-const outcome = (answer: Failure | Unimplemented): ColdOutcome => (answer === 'exited' ? Cold.SWITCHED : answer);
+const outcome = (answer: Failure | Unimplemented): ColdOutcome =>
+  answer === 'exited' ? Cold.SWITCHED : answer;
 
 /** Far JMP. */
 export function jumpFar(processor: Processor, to: FarPointer, size: 2 | 4 | 8): ColdOutcome {
@@ -190,7 +190,11 @@ function target(destination: Destination, to: FarPointer, size: 2 | 4 | 8) {
 }
 
 /** Reads and checks what the selector of a far JMP or CALL names. */
-function resolve(processor: Processor, selector: number, how: 'jump' | 'call'): Destination | Failure | Unimplemented {
+function resolve(
+  processor: Processor,
+  selector: number,
+  how: 'jump' | 'call',
+): Destination | Failure | Unimplemented {
   const { state } = processor;
   if (isNull(selector)) return generalProtection();
   const error = selectorError(selector);
@@ -229,7 +233,11 @@ function resolveSystem(
   return isFailed(gate) ? gate : { kind: 'gate', gate };
 }
 
-function readCallGate(processor: Processor, descriptor: Descriptor, how: 'jump' | 'call'): CallGate | Failure {
+function readCallGate(
+  processor: Processor,
+  descriptor: Descriptor,
+  how: 'jump' | 'call',
+): CallGate | Failure {
   const { state } = processor;
   const long = isLongMode(state);
   let offset = BigInt(((descriptor.high & 0xffff_0000) | (descriptor.low & 0xffff)) >>> 0);

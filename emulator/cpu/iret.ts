@@ -2,7 +2,16 @@
 import type { Failure } from './cold/operands.js';
 import { cut, failed } from './cold/operands.js';
 import type { Descriptor } from './descriptors.js';
-import { dpl, isConforming, isNull, isPresent, markAccessed, readDescriptor, rpl, selectorError } from './descriptors.js';
+import {
+  dpl,
+  isConforming,
+  isNull,
+  isPresent,
+  markAccessed,
+  readDescriptor,
+  rpl,
+  selectorError,
+} from './descriptors.js';
 import { generalProtection, segmentNotPresent } from './fault.js';
 import { readRflags, writeRflags } from './flags.js';
 import {
@@ -34,10 +43,13 @@ import { StackCursor } from './stackCursor.js';
 export function returnFromInterrupt(processor: Processor, size: 2 | 4 | 8): ColdOutcome {
   const { state } = processor;
   if (isProtectedMode(state)) {
-    if ((state.rflagsSystem & Rflags.VM) !== 0n) return { kind: 'unimplemented', what: 'IRET in virtual-8086 mode' };
+    if ((state.rflagsSystem & Rflags.VM) !== 0n)
+      return { kind: 'unimplemented', what: 'IRET in virtual-8086 mode' };
     if ((state.rflagsSystem & Rflags.NT) !== 0n) {
       // A return to the previous task; IA-32e mode has none.
-      return isLongMode(state) ? generalProtection() : { kind: 'unimplemented', what: 'IRET with NT: task return' };
+      return isLongMode(state)
+        ? generalProtection()
+        : { kind: 'unimplemented', what: 'IRET with NT: task return' };
     }
   }
   const stack = StackCursor.current(processor);
@@ -191,6 +203,6 @@ function loadFlags(processor: Processor, value: bigint, size: 2 | 4 | 8): void {
   let mask = ALWAYS | (size === 2 ? 0n : WIDE);
   if (state.cpl <= ioPrivilegeLevel(state)) mask |= Rflags.IF;
   if (state.cpl === 0) mask |= RFLAGS_IOPL | (size === 2 ? 0n : Rflags.VIF | Rflags.VIP);
-  const old = readRflags(processor.memory);
-  writeRflags(processor.memory, (old & ~mask) | (value & mask));
+  const old = readRflags(processor.state);
+  writeRflags(processor.state, (old & ~mask) | (value & mask));
 }

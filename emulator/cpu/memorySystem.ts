@@ -154,6 +154,14 @@ export class PagedMemory implements MemorySystem {
     return code | this.watchpoints.withheld(low, high);
   }
 
+  inPlace(addressLow: number, addressHigh: number, access: number): number {
+    const page = this.resolve(addressLow, addressHigh, access);
+    if (page < 0) return 0;
+    if (this.surroundings.bus.isDevice(page)) return -1;
+    if ((this.watchpoints.withheld(addressLow, addressHigh) & access) !== 0) return -1;
+    return region.ram + page * 4096 + (addressLow & 0xfff);
+  }
+
   // -------------------------------------------------------------- careful accesses
 
   prepare(addressLow: number, addressHigh: number, size: number, access: number): number {

@@ -129,7 +129,12 @@ export function readStackDescriptor(
  * Puts a code segment into CS at privilege level `cpl`. `wideSegment` consequences (64-bit or not) take effect with
  * the `contextChanged` that the caller must do.
  */
-export function setCodeSegment(state: ProcessorState, selector: number, descriptor: Descriptor, cpl: number): void {
+export function setCodeSegment(
+  state: ProcessorState,
+  selector: number,
+  descriptor: Descriptor,
+  cpl: number,
+): void {
   setSegment(state, 'cs', (selector & 0xfffc) | cpl, descriptor);
   state.cpl = cpl;
 }
@@ -190,7 +195,8 @@ function readSystemDescriptor(
   const descriptor = readDescriptor(processor, selector, true);
   if (descriptor === 'beyond') return generalProtection(error);
   if (descriptor === 'exited' || 'kind' in descriptor) return descriptor;
-  if (!isSystem(descriptor.access) || !types.includes(typeOf(descriptor.access))) return generalProtection(error);
+  if (!isSystem(descriptor.access) || !types.includes(typeOf(descriptor.access)))
+    return generalProtection(error);
   if (!isPresent(descriptor.access)) return segmentNotPresent(error);
   return descriptor;
 }

@@ -129,8 +129,12 @@ export function writeMemory(
 }
 
 /** Low `size` bytes of a general register. */
-export const readRegister = (state: ProcessorState, index: number, size: OperandSize, high = false): bigint =>
-  high ? cut(state.gpr(index) >> 8n, 1) : cut(state.gpr(index), Math.min(size, 8));
+export const readRegister = (
+  state: ProcessorState,
+  index: number,
+  size: OperandSize,
+  high = false,
+): bigint => (high ? cut(state.gpr(index) >> 8n, 1) : cut(state.gpr(index), Math.min(size, 8)));
 
 /** Writes a general register: 4 bytes clear the upper half, 1 and 2 bytes leave the rest (SDM 1 3.4.1.1). */
 export function writeRegister(
@@ -150,17 +154,14 @@ export function writeRegister(
 }
 
 /** Reads operand `index`: a register, an immediate, or memory of up to 8 bytes. */
-export function readOperand(
-  processor: Processor,
-  instruction: Instruction,
-  index: number,
-): bigint | Failure {
+export function readOperand(processor: Processor, instruction: Instruction, index: number): bigint | Failure {
   const operand: Operand = instruction.operands[index];
   if (operand.kind === 'register') {
     return readRegister(processor.state, operand.index, operand.size, operand.high);
   }
   if (operand.kind === 'immediate') return operand.value;
-  if (operand.kind !== 'memory') throw new TypeError(`${instruction.row.mnemonic}: operand ${index} is ${operand.kind}`);
+  if (operand.kind !== 'memory')
+    throw new TypeError(`${instruction.row.mnemonic}: operand ${index} is ${operand.kind}`);
   const offset = effectiveAddress(processor.state, operand, instruction.addressSize);
   return readMemory(processor, operand.segment, offset, operand.size as AccessSize);
 }
@@ -177,7 +178,8 @@ export function writeOperand(
     writeRegister(processor.state, operand.index, operand.size, value, operand.high);
     return undefined;
   }
-  if (operand.kind !== 'memory') throw new TypeError(`${instruction.row.mnemonic}: operand ${index} is ${operand.kind}`);
+  if (operand.kind !== 'memory')
+    throw new TypeError(`${instruction.row.mnemonic}: operand ${index} is ${operand.kind}`);
   const offset = effectiveAddress(processor.state, operand, instruction.addressSize);
   return writeMemory(processor, operand.segment, offset, operand.size as AccessSize, value);
 }
