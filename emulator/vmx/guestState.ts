@@ -1,5 +1,6 @@
 /** Guest state between processor and VMCS: SDM 3C 27.3.2 (loading) and 28.3 (saving). */
-import { Activity, Cr0, Cr4, Efer, Interruptibility, isLongMode, Rflags } from '../cpu/registerBits.js';
+import { usesPaePaging as stateUsesPaePaging } from '../cpu/pdpte.js';
+import { Activity, Cr0, Efer, Interruptibility, isLongMode, Rflags } from '../cpu/registerBits.js';
 import type { VmxContext } from './context.js';
 import { Entry, Exit, Primary, Secondary } from './controls.js';
 import type { EntryView } from './entry/rules.js';
@@ -103,7 +104,7 @@ function saveByControl(context: VmxContext, vmcs: Vmcs): void {
   }
   if (context.exit(Exit.savePat)) vmcs.write(Field.guestPat, state.pat);
   if (context.exit(Exit.saveEfer)) vmcs.write(Field.guestEfer, state.efer);
-  if (context.secondary(Secondary.enableEpt) && usesPae(context)) {
+  if (context.secondary(Secondary.enableEpt) && stateUsesPaePaging(state)) {
     vmcs.write(Field.guestPdpte0, state.pdpte0);
     vmcs.write(Field.guestPdpte1, state.pdpte1);
     vmcs.write(Field.guestPdpte2, state.pdpte2);
@@ -113,9 +114,6 @@ function saveByControl(context: VmxContext, vmcs: Vmcs): void {
   const entry = vmcs.read32(Field.vmEntryControls) & ~Entry.ia32eModeGuest;
   vmcs.write32(Field.vmEntryControls, isLongMode(state) ? entry | Entry.ia32eModeGuest : entry);
 }
-
-const usesPae = ({ processor: { state } }: VmxContext): boolean =>
-  !isLongMode(state) && (state.cr0 & Cr0.PG) !== 0n && (state.cr4 & Cr4.PAE) !== 0n;
 
 /** A single-step trap that is held back is pending; VM entry checks that the fields agree (SDM 3C 27.3.1.5). */
 function pendingDebugExceptions(context: VmxContext, rflags: bigint): bigint {

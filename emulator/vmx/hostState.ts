@@ -1,7 +1,7 @@
 /** Loading host state, SDM 3C 28.5: for every VM exit and for a VM entry that failed late. */
+import { isValidPdpte, usesPaePaging } from '../cpu/pdpte.js';
 import {
   Activity,
-  Cr0,
   Cr4,
   DR7_RESET,
   Efer,
@@ -13,7 +13,6 @@ import type { ProcessorState } from '../cpu/state.js';
 import type { VmxContext } from './context.js';
 import { VmxOperation } from './context.js';
 import { Exit, Pin } from './controls.js';
-import { isValidPdpte } from './entry/guestNonRegisterChecks.js';
 import { Field } from './fields.js';
 import { readPdptes } from './pdptes.js';
 import { mergeCr0 } from './registerMerge.js';
@@ -115,8 +114,7 @@ function loadSegments(context: VmxContext, hostIs64Bit: boolean): void {
 
 /** SDM 3C 28.5.4: a host that uses PAE paging outside IA-32e mode has its PDPTEs checked and loaded. */
 function loadPdptes(context: VmxContext, state: ProcessorState): boolean {
-  const pae = (state.cr0 & Cr0.PG) !== 0n && (state.cr4 & Cr4.PAE) !== 0n && (state.efer & Efer.LMA) === 0n;
-  if (!pae) return true;
+  if (!usesPaePaging(state)) return true;
   const pdptes = readPdptes(state.cr3, context.physical);
   if (!pdptes.every(isValidPdpte)) return false;
   [state.pdpte0, state.pdpte1, state.pdpte2, state.pdpte3] = pdptes;

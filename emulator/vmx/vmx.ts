@@ -54,7 +54,7 @@ const taskSwitchSources = {
 } as const;
 
 export class Vmx implements Virtualization {
-  /** VMXON to VMCALL, and the SVM instructions (which are #UD): by semantics name of the instruction table. */
+  /** VMXON to VMCALL, by semantics name of the instruction table. */
   readonly instructions: Readonly<Record<string, ColdSemantics>>;
   /** IA32_FEATURE_CONTROL and the capability MSRs. */
   readonly msrs: readonly MsrRow[];

@@ -1,5 +1,6 @@
 /** Checks on guest non-register state and page-directory-pointer-table entries: SDM 3C 27.3.1.5 and 27.3.1.6. */
 import { Activity, Cr0, Cr4, Interruptibility, Rflags } from '../../cpu/registerBits.js';
+import { isValidPdpte } from '../../cpu/pdpte.js';
 import { VMCS_REVISION } from '../capabilities.js';
 import { Entry, Pin, Secondary } from '../controls.js';
 import { Field } from '../fields.js';
@@ -216,10 +217,6 @@ export const usesPaePaging = (entry: EntryView): boolean =>
   (entry.value(Field.guestCr0) & Cr0.PG) !== 0n &&
   (entry.value(Field.guestCr4) & Cr4.PAE) !== 0n;
 
-const PDPTE_PRESENT = 1n;
-/** Bits 2:1 and 8:5. */
-const PDPTE_RESERVED_LOW = 0x1e6n;
-
 /** The PDPTEs that VM entry loads: from the VMCS with EPT, else from memory at CR3. */
 export const guestPdptes = (entry: EntryView): readonly bigint[] =>
   entry.secondary & Secondary.enableEpt
@@ -242,7 +239,3 @@ export const guestPdpteRules: readonly EntryRule[] = [
     },
   },
 ];
-
-/** SDM 3A 4.4.1: a present PDPTE has no reserved bit set. */
-export const isValidPdpte = (pdpte: bigint): boolean =>
-  (pdpte & PDPTE_PRESENT) === 0n || ((pdpte & PDPTE_RESERVED_LOW) === 0n && isPhysicalAddress(pdpte));

@@ -1,4 +1,5 @@
 /** Checks on guest control registers, MSRs, descriptor tables, RIP and RFLAGS: SDM 3C 27.3.1.1, .3 and .4. */
+import { isValidPat } from '../../cpu/msr.js';
 import { Cr0, Cr4, Efer, isCanonical, Rflags, SegmentAccess } from '../../cpu/registerBits.js';
 import { CR0_FIXED0, CR0_FIXED1, CR4_FIXED0 } from '../capabilities.js';
 import { Entry, Secondary } from '../controls.js';
@@ -8,7 +9,7 @@ import { decodeInterruption, InterruptionType, isValidInterruption } from '../in
 import { isPhysicalAddress } from '../physicalMemory.js';
 import { DEBUGCTL_SUPPORTED, EFER_SUPPORTED } from '../processorLimits.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { canonicalRule, fitsFixedBits, isValidPat, require } from './rules.js';
+import { canonicalRule, fitsFixedBits, require } from './rules.js';
 
 const REGISTERS = '27.3.1.1';
 const DESCRIPTOR_TABLES = '27.3.1.3';

@@ -1,4 +1,5 @@
 /** Checks on the host-state area, SDM 3C 27.2.2 - 27.2.4: a violation is VMfailValid with error 8. */
+import { isValidPat } from '../../cpu/msr.js';
 import { Cr4, Efer, isCanonical } from '../../cpu/registerBits.js';
 import { CR0_FIXED0, CR0_FIXED1, CR4_FIXED0 } from '../capabilities.js';
 import { Entry, Exit } from '../controls.js';
@@ -7,7 +8,7 @@ import { Field } from '../fields.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
 import { EFER_SUPPORTED } from '../processorLimits.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { canonicalRule, fitsFixedBits, isValidPat, require } from './rules.js';
+import { canonicalRule, fitsFixedBits, require } from './rules.js';
 
 const REGISTERS = '27.2.2';
 const SEGMENTS = '27.2.3';

@@ -82,15 +82,6 @@ export const require = (
 export const fitsFixedBits = (value: bigint, fixed0: bigint, fixed1: bigint): boolean =>
   (value & fixed0) === fixed0 && (value & ~fixed1) === 0n;
 
-/** Every byte of IA32_PAT is a memory type: 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC- (SDM 3C 27.2.2). */
-export const isValidPat = (pat: bigint): boolean => {
-  for (let shift = 0n; shift < 64n; shift += 8n) {
-    const type = Number((pat >> shift) & 0xffn);
-    if (type > 7 || type === 2 || type === 3) return false;
-  }
-  return true;
-};
-
 /** The rule for a 64-bit field that must hold a canonical address. */
 export const canonicalRule = (prefix: string, field: VmcsField, section: string): EntryRule => ({
   id: `${prefix}.${field.name}.canonical`,

@@ -4,7 +4,7 @@ import type { VmxContext } from '../context.js';
 import { enterGuest } from '../entry/enter.js';
 import { rootInstruction } from './checks.js';
 import { invalidationInstructions } from './invalidation.js';
-import { operationInstructions, svmInstructions } from './operation.js';
+import { operationInstructions } from './operation.js';
 import { vmcsFieldInstructions } from './vmcsFields.js';
 import { vmcsPointerInstructions } from './vmcsPointers.js';
 
@@ -15,5 +15,4 @@ export const virtualizationInstructions = (context: VmxContext): Readonly<Record
   ...invalidationInstructions(context),
   vmlaunch: rootInstruction(() => enterGuest(context, 'VMLAUNCH')),
   vmresume: rootInstruction(() => enterGuest(context, 'VMRESUME')),
-  ...svmInstructions,
 });

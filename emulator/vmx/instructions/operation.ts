@@ -1,4 +1,4 @@
-/** VMXON, VMXOFF, VMCALL, VMFUNC: SDM 3C 31.3. */
+/** VMXON, VMXOFF, VMCALL: SDM 3C 31.3. */
 import { failed, isFailure, readOperand } from '../../cpu/cold/operands.js';
 import { all } from '../../cpu/cold/semantics.js';
 import { generalProtection, invalidOpcode } from '../../cpu/fault.js';
@@ -45,7 +45,7 @@ function vmxoff(context: VmxContext, processor: Processor): ColdOutcome {
   return vmSucceed(context);
 }
 
-/** VMXON and VMXOFF; VMCALL without a dual-monitor treatment of SMM; VMFUNC, which is not offered. */
+/** VMXON and VMXOFF; VMCALL without a dual-monitor treatment of SMM. */
 export const operationInstructions = (context: VmxContext): Readonly<Record<string, ColdSemantics>> => ({
   vmxon: {
     check: all(inSuitableMode, enabledByCr4),
@@ -61,24 +61,4 @@ export const operationInstructions = (context: VmxContext): Readonly<Record<stri
         : undefined),
     execute: ({ state }) => (state.cpl > 0 ? generalProtection() : vmFail(context, VmError.VMCALL_IN_ROOT)),
   },
-  vmfunc: { check: () => invalidOpcode(), execute: () => invalidOpcode() },
 });
-
-const SVM_INSTRUCTIONS = [
-  'vmrun',
-  'vmmcall',
-  'vmload',
-  'vmsave',
-  'stgi',
-  'clgi',
-  'skinit',
-  'invlpga',
-] as const;
-
-/** The instructions of SVM do not exist on this processor. */
-export const svmInstructions: Readonly<Record<string, ColdSemantics>> = Object.fromEntries(
-  SVM_INSTRUCTIONS.map((name): [string, ColdSemantics] => [
-    name,
-    { check: () => invalidOpcode(), execute: () => invalidOpcode() },
-  ]),
-);
