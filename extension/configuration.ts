@@ -81,7 +81,7 @@ const CHECKS: Record<string, Check> = {
 /** What is wrong with a configuration, as a sentence that names the attribute; undefined when nothing is. */
 export function validate(configuration: UserConfiguration): string | undefined {
   if (configuration.program === undefined)
-    return '"program" is missing: the guest to debug (.S, .c or an ELF file).';
+    return '"program" is missing: the guest to debug (.S, .asm, .c or an ELF file).';
   for (const [name, check] of Object.entries(CHECKS)) {
     const value = configuration[name];
     const fault = value === undefined ? undefined : check(value);

@@ -52,7 +52,7 @@ describe('launch configurations', () => {
   const fault = check('fault', validate);
   const program = '/g/hello.S';
   fault({ program, vcpus: 2, memory: '64M', mode: 'long', time: 'fast', modules: [] }, undefined);
-  fault({}, '"program" is missing: the guest to debug (.S, .c or an ELF file).');
+  fault({}, '"program" is missing: the guest to debug (.S, .asm, .c or an ELF file).');
   fault({ program: '' }, '"program" must be a text, not "".');
   fault({ program, vcpus: 0 }, '"vcpus" must be a whole number from 1 to 16, not 0.');
   fault({ program, memory: '64 MB' }, '"memory" must be a size such as "64M", not "64 MB".');

@@ -75,9 +75,9 @@ describe('the views', function () {
     const blocked = workbench.row('Hypercalls', '#4 sleep → blocked');
     await blocked.waitFor();
     await blocked.filter({ hasText: 'in msleep (sched.c:120)' }).waitFor();
-    const first = await seconds(blocked.innerText());
+    const first = await workbench.blockedSeconds(blocked);
     await workbench.page.waitForTimeout(1_000);
-    const second = await seconds(blocked.innerText());
+    const second = await workbench.blockedSeconds(blocked);
     assert.ok(second > first, `${first} s, then ${second} s`);
     await workbench.screenshot('views-blocked');
     machine.blocked = false;
@@ -98,13 +98,6 @@ describe('the views', function () {
     await workbench.screenshot('views-100000');
   });
 });
-
-/** `3.20 s in msleep` → 3.2 */
-async function seconds(text: Promise<string>): Promise<number> {
-  const match = /([\d.]+)\s(m?)s\sin/.exec(await text);
-  assert.ok(match, await text);
-  return Number(match[1]) / (match[2] ? 1_000 : 1);
-}
 
 function writeLaunchJson(folder: string, configuration: object): void {
   const launch = { type: 'hyperstep', request: 'launch', name: 'made-up machine', ...configuration };

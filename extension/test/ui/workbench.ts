@@ -11,6 +11,9 @@ const SCREENSHOTS = path.join(root, 'out', 'screenshots');
 /** Wide enough for whole rows of the Hypercalls view. */
 const SIDE_BAR_WIDTH = 560;
 
+/** VS Code shows the old call stack until the new one has come. */
+const STEP_MS = 3_000;
+
 type ViewName =
   'Variables' | 'Watch' | 'Call Stack' | 'Breakpoints' | 'Hypercalls' | 'Registers' | 'VM Exits' | 'VMCS';
 
@@ -110,6 +113,42 @@ export class Workbench {
       .filter({ has: this.page.locator('.stack-frame') });
     await frames.first().filter({ hasText: topFrame }).waitFor();
     return (await frames.allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+  }
+
+  /** Steps until the top frame is as wanted, and answers the call stack then. */
+  async stepUntil(
+    button: 'Step Into' | 'Step Out',
+    topFrame: string | RegExp,
+    most: number,
+  ): Promise<string[]> {
+    const pattern = typeof topFrame === 'string' ? new RegExp(`^${topFrame}\\b`) : topFrame;
+    let stack = await this.stoppedIn(/./);
+    for (let steps = 0; !pattern.test(stack[0]); steps++) {
+      if (steps === most)
+        throw new Error(`Not in ${pattern} after ${most} steps, but in\n${stack.join('\n')}`);
+      await this.press(button);
+      stack = await this.changedStack(stack);
+    }
+    return stack;
+  }
+
+  /** The call stack once it differs from the one before; the same one when a step led back to the same line. */
+  private async changedStack(before: string[]): Promise<string[]> {
+    let stack = before;
+    for (const end = Date.now() + STEP_MS; Date.now() < end && stack.join() === before.join();) {
+      await this.page.waitForTimeout(50);
+      stack = await this.stoppedIn(/./);
+    }
+    return stack;
+  }
+
+  /** The time in the row of a blocked call: `3.20 s in msleep` is 3.2. */
+  async blockedSeconds(row: Locator): Promise<number> {
+    const text = await row.innerText();
+    const match = /([\d.]+)\s(m|µ)?s\sin/.exec(text);
+    if (!match) throw new Error(`No time in "${text}"`);
+    const scale = { m: 1e-3, µ: 1e-6 }[match[2]] ?? 1;
+    return Number(match[1]) * scale;
   }
 
   /** Waits until the session is over. */
