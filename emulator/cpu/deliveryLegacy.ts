@@ -9,7 +9,7 @@ import { Rflags, SegmentAccess } from './registerBits.js';
 import type { Processor } from './seams.js';
 import { readStackDescriptor, setCodeSegment, setRealModeSegment, setSegment } from './segmentation.js';
 import { StackCursor } from './stackCursor.js';
-import { innerStack } from './taskState.js';
+import { innerStack, switchTask } from './taskState.js';
 
 /** Delivers through a 32- or 16-bit gate; nothing of the architectural state has changed when it fails. */
 export function deliverProtectedMode(processor: Processor, delivery: Delivery): DeliveryOutcome {
@@ -20,7 +20,7 @@ export function deliverProtectedMode(processor: Processor, delivery: Delivery): 
   const gate = readGate(processor, delivery, false);
   if (gate === 'exited' || 'kind' in gate) return gate;
   if (gate.type === SystemType.TASK_GATE) {
-    return { kind: 'unimplemented', what: `task gate in IDT entry ${delivery.event.vector}` };
+    return switchTask(processor, gate.selector, 'taskGate', delivery.event.instructionLength);
   }
   const target = readGateTarget(processor, gate.selector, delivery.ext, false);
   if (target === 'exited' || 'kind' in target) return target;

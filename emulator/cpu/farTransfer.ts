@@ -31,7 +31,7 @@ import {
   setSegment,
 } from './segmentation.js';
 import { StackCursor } from './stackCursor.js';
-import { innerStackPointer64 } from './taskState.js';
+import { innerStackPointer64, switchTask } from './taskState.js';
 
 /** A far address: what the operand of a far JMP or CALL holds. */
 export interface FarPointer {
@@ -228,7 +228,11 @@ function resolveSystem(
   const { access } = descriptor;
   if (dpl(access) < state.cpl || dpl(access) < rpl(descriptor.selector)) return generalProtection(error);
   if (!isPresent(access)) return segmentNotPresent(error);
-  if (isTask) return { kind: 'unimplemented', what: `task switch by far ${how}` };
+  if (isTask) {
+    const gate = type === SystemType.TASK_GATE;
+    const selector = gate ? descriptor.low >>> 16 : descriptor.selector;
+    return switchTask(processor, selector, how, processor.engine.instruction?.length ?? 0);
+  }
   const gate = readCallGate(processor, descriptor, how);
   return isFailed(gate) ? gate : { kind: 'gate', gate };
 }

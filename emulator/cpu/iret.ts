@@ -38,6 +38,7 @@ import {
   setSegment,
 } from './segmentation.js';
 import { StackCursor } from './stackCursor.js';
+import { switchTask } from './taskState.js';
 
 /** IRET, IRETD, IRETQ. `size`: operand size in bytes. */
 export function returnFromInterrupt(processor: Processor, size: 2 | 4 | 8): ColdOutcome {
@@ -47,9 +48,7 @@ export function returnFromInterrupt(processor: Processor, size: 2 | 4 | 8): Cold
       return { kind: 'unimplemented', what: 'IRET in virtual-8086 mode' };
     if ((state.rflagsSystem & Rflags.NT) !== 0n) {
       // A return to the previous task; IA-32e mode has none.
-      return isLongMode(state)
-        ? generalProtection()
-        : { kind: 'unimplemented', what: 'IRET with NT: task return' };
+      return isLongMode(state) ? generalProtection() : taskReturn(processor);
     }
   }
   const stack = StackCursor.current(processor);
@@ -77,6 +76,14 @@ export function returnFromInterrupt(processor: Processor, size: 2 | 4 | 8): Cold
   state.interruptibility &= ~Interruptibility.NMI;
   processor.contextChanged();
   return Cold.JUMPED;
+}
+
+/** NT is set: back to the task that the TSS's first field names. */
+function taskReturn(processor: Processor): ColdOutcome {
+  const link = processor.linear.read(processor.state.trBase, 2, true);
+  if (typeof link !== 'bigint') return failed(link);
+  const outcome = switchTask(processor, Number(link), 'iret', processor.engine.instruction?.length ?? 0);
+  return outcome === 'exited' ? Cold.SWITCHED : outcome;
 }
 
 /** What IRET popped first, checked. */

@@ -300,6 +300,13 @@ export class PagedMemory implements MemorySystem {
     this.tlb.withholdWrites(physicalPage);
   }
 
+  /** All of RAM may have changed: every page of predecoded code is dropped. */
+  codeReplaced(): void {
+    this.pageFlags.forEach((flags, page) => {
+      if ((flags & PageFlag.CODE) !== 0) this.surroundings.engine.codeWritten(page * 4096, 4096);
+    });
+  }
+
   /** RAM was written by TypeScript, or carefully by the program: predecoded code there is dropped. */
   readonly ramWritten = (physicalAddress: number, length: number): void => {
     if ((this.pageFlags[physicalAddress >>> 12] & PageFlag.CODE) !== 0) {

@@ -2,7 +2,7 @@
 import type { Failure } from './cold/operands.js';
 import { selectorError, SystemType, typeOf } from './descriptors.js';
 import { invalidTss } from './fault.js';
-import type { Processor } from './seams.js';
+import type { Processor, Unimplemented } from './seams.js';
 
 /** SS:ESP of an inner privilege level, as the TSS holds it (SDM 3A figures 8-2 and 8-10). */
 export interface InnerStack {
@@ -43,4 +43,17 @@ function readTss(
   const { state } = processor;
   if (offset + needed - 1 > state.trLimit) return invalidTss(selectorError(state.trSelector) | ext);
   return processor.linear.read(state.trBase + BigInt(offset), size, true);
+}
+
+/**
+ * A task switch: in the guest a VM exit (SDM 3C 26.4.2). Outside the machine has none, and says so.
+ */
+export function switchTask(
+  processor: Processor,
+  selector: number,
+  source: 'call' | 'iret' | 'jump' | 'taskGate',
+  instructionLength: number,
+): 'exited' | Unimplemented {
+  if (processor.virtualization.interceptTaskSwitch(selector, source, instructionLength)) return 'exited';
+  return { kind: 'unimplemented', what: `task switch (${source}, selector 0x${selector.toString(16)})` };
 }
