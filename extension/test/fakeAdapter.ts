@@ -36,6 +36,7 @@ export class FakeMachine {
   virtualNs = 3e9;
   /** Custom requests in the order of their arrival, with `configurationDone` among them. */
   readonly received: string[] = [];
+  rax = '0x0';
   exitBreakpoints: HyperstepRequests['hyperstep/setVmExitBreakpoints']['arguments']['reasons'] = [];
 
   call(index: number): HypercallRecord {
@@ -125,6 +126,15 @@ class FakeSession extends DebugSession {
     this.sendResponse(response);
   }
 
+  protected override setVariableRequest(
+    response: DebugProtocol.SetVariableResponse,
+    { value }: DebugProtocol.SetVariableArguments,
+  ): void {
+    this.machine.rax = value;
+    response.body = { value };
+    this.sendResponse(response);
+  }
+
   protected override continueRequest(response: DebugProtocol.ContinueResponse): void {
     this.sendResponse(response);
     this.clock = setInterval(() => {
@@ -202,7 +212,7 @@ function answersOf(machine: FakeMachine): Answers {
           name: 'General',
           registers: ['RAX', 'RBX', 'RCX', 'RDX', 'RSI', 'RDI'].map((name, index) => ({
             name,
-            value: `0x${index.toString(16)}`,
+            value: index === 0 ? machine.rax : `0x${index.toString(16)}`,
             changed: index === 0,
             variablesReference: 1,
           })),

@@ -65,7 +65,40 @@ describe('the views', function () {
     await workbench.row('Hypercalls', /RAX\s*0x5 → 0x55aa/).waitFor();
     await workbench.row('Hypercalls', /RBX\s*0x1000 → 0x1000/).waitFor();
     await workbench.screenshot('views-stopped');
-    await workbench.expandRow(workbench.row('Hypercalls', '#1 '));
+  });
+
+  it('change to decimal and back', async () => {
+    await workbench.runCommand('Hyperstep: Toggle Hexadecimal / Decimal');
+    await workbench.row('Hypercalls', /RAX\s*5 → 21930/).waitFor();
+    await workbench.runCommand('Hyperstep: Toggle Hexadecimal / Decimal');
+    await workbench.row('Hypercalls', /RAX\s*0x5 → 0x55aa/).waitFor();
+    await workbench.expandRow(workbench.row('Hypercalls', '#1 '), false);
+  });
+
+  it('set a register', async () => {
+    await workbench.clickRowAction(workbench.row('Registers', 'RAX'), 'Set Value');
+    await workbench.answer('0x1234');
+    await workbench.row('Registers', /RAX\s*0x1234/).waitFor();
+  });
+
+  it('give the breakpoint on a VM exit a condition', async () => {
+    await workbench.clickRowAction(workbench.row('VM Exits', 'VMCALL'), 'Edit Condition');
+    await workbench.answer('Expression');
+    await workbench.page.locator('.quick-input-title', { hasText: 'VMCALL: Expression' }).waitFor();
+    await workbench.answer('$rax == 5');
+    await workbench.row('VM Exits', 'expression: $rax == 5').waitFor();
+    assert.deepEqual(machine.exitBreakpoints, [{ reason: 18, condition: '$rax == 5' }]);
+  });
+
+  it('decode the bits of a VMCS field', async () => {
+    await workbench.expand('VMCS');
+    await workbench.expandRow(workbench.row('VMCS', 'VM-execution control fields'));
+    const field = workbench.row('VMCS', 'Pin-based VM-execution controls');
+    await field.filter({ hasText: 'External-interrupt exiting' }).waitFor();
+    await workbench.expandRow(field);
+    await workbench.row('VMCS', /^NMI exiting$/).waitFor();
+    await workbench.screenshot('views-vmcs');
+    await workbench.expand('VMCS', false);
   });
 
   it('count the time of a blocked call while the machine runs, then show its answer', async () => {

@@ -79,11 +79,11 @@ export class Workbench {
     return texts.map((text) => text.replace(/\s+/g, ' ').trim());
   }
 
-  /** Opens a row of a tree. */
-  async expandRow(row: Locator): Promise<void> {
-    if ((await row.getAttribute('aria-expanded')) === 'true') return;
+  /** Opens or closes a row of a tree. */
+  async expandRow(row: Locator, open = true): Promise<void> {
+    if ((await row.getAttribute('aria-expanded')) === String(open)) return;
     await row.locator('.monaco-tl-twistie').click();
-    await row.and(this.page.locator('[aria-expanded="true"]')).waitFor();
+    await row.and(this.page.locator(`[aria-expanded="${open}"]`)).waitFor();
   }
 
   /** Ticks the checkbox of a VM exit reason. */
@@ -104,6 +104,26 @@ export class Workbench {
 
   async press(button: 'Continue' | 'Pause' | 'Step Over' | 'Step Into' | 'Step Out' | 'Stop'): Promise<void> {
     await this.page.locator(`.debug-toolbar [aria-label^="${button} "]`).click();
+  }
+
+  /** Runs a command by its title, as from the keyboard. */
+  async runCommand(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    await this.page.locator('.quick-input-widget input').first().fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Clicks the button that a row shows under the mouse. */
+  async clickRowAction(row: Locator, title: string): Promise<void> {
+    await row.hover();
+    await row.locator(`.action-label[aria-label^="${title}"]`).click();
+  }
+
+  /** Types into the input box or quick pick that is open. */
+  async answer(text: string): Promise<void> {
+    await this.page.locator('.quick-input-widget input').first().fill(text);
+    await this.page.keyboard.press('Enter');
   }
 
   /** Waits until the machine is stopped with a top frame of this text, and answers the call stack. */
