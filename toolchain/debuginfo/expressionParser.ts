@@ -272,8 +272,30 @@ class Parser {
     return type;
   }
 
-  /** `*`, `*const`, `[3]` after a type. */
+  /** What follows the words of a type: `*`, `*const`, `[3]`, `(*)[3]`, `(*)(int, char *)`. */
   private abstractDeclarator(base: Type): Type {
+    const type = this.pointersTo(base);
+    const start = this.position;
+    if (!this.accept('(')) {
+      return this.arraysOf(type);
+    }
+    if (!this.at('*')) {
+      this.position = start;
+      return type;
+    }
+    // What stands behind the parentheses belongs to the type that the pointers inside them point to.
+    const innerStart = this.position;
+    this.pointersTo(type);
+    this.expect(')');
+    const outer = this.at('(') ? this.functionReturning(type) : this.arraysOf(type);
+    const end = this.position;
+    this.position = innerStart;
+    const result = this.pointersTo(outer);
+    this.position = end;
+    return result;
+  }
+
+  private pointersTo(base: Type): Type {
     let type = base;
     for (;;) {
       const token = this.peek();
@@ -282,9 +304,12 @@ class Parser {
       } else if (token.kind === 'identifier' && QUALIFIERS.has(token.name)) {
         this.position++;
       } else {
-        break;
+        return type;
       }
     }
+  }
+
+  private arraysOf(element: Type): Type {
     const counts: number[] = [];
     while (this.accept('[')) {
       const token = this.tokens[this.position++];
@@ -294,7 +319,25 @@ class Parser {
       counts.push(Number(token.value));
       this.expect(']');
     }
-    return counts.reduceRight<Type>((element, count) => ({ kind: 'array', element, count }), type);
+    return counts.reduceRight<Type>((inner, count) => ({ kind: 'array', element: inner, count }), element);
+  }
+
+  private functionReturning(returnType: Type): Type {
+    const parameters: Type[] = [];
+    this.expect('(');
+    while (!this.at(')')) {
+      const specifiers = this.typeSpecifiers();
+      if (specifiers === undefined) {
+        throw new ExpressionError(`a type is expected before ${describe(this.peek())}`);
+      }
+      parameters.push(this.abstractDeclarator(specifiers));
+      if (!this.at(')')) {
+        this.expect(',');
+      }
+    }
+    this.expect(')');
+    const isVoid = parameters.length === 1 && parameters[0].kind === 'void';
+    return { kind: 'function', returnType, parameters: isVoid ? [] : parameters, variadic: false };
   }
 
   private peek(): Token {

@@ -8,7 +8,7 @@ import type { Units } from './units.js';
 export class LineTable {
   private readonly unitsOfFile = new Map<string, Unit[]>();
   private readonly filesOfBaseName = new Map<string, string[]>();
-  /** The starts of each line of a file that was asked for. */
+  /** The starts of each line of a file that was asked for, by ascending line. */
   private readonly starts = new Map<string, ReadonlyMap<number, bigint[]>>();
   private indexed = false;
 
@@ -31,7 +31,7 @@ export class LineTable {
 
   /** The lines of a file that have code, ascending. */
   linesOf(file: string): number[] {
-    return [...this.startsIn(file).keys()].sort((a, b) => a - b);
+    return [...this.startsIn(file).keys()];
   }
 
   /** The nearest line from `line` on that has code, and where its statements start, ascending. */
@@ -65,14 +65,15 @@ export class LineTable {
   private collectStarts(path: string): Map<number, bigint[]> {
     const byLine = new Map<number, Set<bigint>>();
     for (const unit of this.unitsOfFile.get(path) ?? []) {
-      for (const rows of this.units.lines(unit).sequences) {
+      for (const rows of this.units.lines(unit).readSequences()) {
         for (const row of statementStarts(rows, path)) {
           const addresses = byLine.get(row.line) ?? new Set();
           byLine.set(row.line, addresses.add(row.address));
         }
       }
     }
-    return new Map([...byLine].map(([line, addresses]) => [line, [...addresses].sort(compareBigints)]));
+    const sorted = [...byLine].sort(([a], [b]) => a - b);
+    return new Map(sorted.map(([line, addresses]) => [line, [...addresses].sort(compareBigints)]));
   }
 
   private index(): void {

@@ -41,7 +41,11 @@ export class UnitLines {
     return this.sequenceList;
   }
 
-  private readSequences(): LineRow[][] {
+  /** As `sequences`, but not kept: for a pass over the units of a large file. */
+  readSequences(): readonly (readonly LineRow[])[] {
+    if (this.sequenceList !== undefined) {
+      return this.sequenceList;
+    }
     const offset = this.unit.root?.sectionOffset(DW_AT.stmt_list);
     if (offset === undefined) {
       return [];
