@@ -10,6 +10,8 @@ import * as esbuild from 'esbuild';
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const dist = path.join(root, 'dist');
 
+// CommonJS has no import.meta; a module that looks for files beside itself finds them in dist/.
+const importMetaUrl = "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;";
 const shared = {
   absWorkingDir: root,
   outdir: dist,
@@ -20,27 +22,13 @@ const shared = {
   target: 'node20',
   sourcemap: true,
   logLevel: 'warning',
-  // CommonJS has no import.meta; a module that looks for files beside itself finds them in dist/.
   define: { 'import.meta.url': 'importMetaUrl' },
+  banner: { js: importMetaUrl },
 };
-const importMetaUrl = "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;";
 
-await esbuild.build({
-  ...shared,
-  entryPoints: { extension: 'extension/extension.ts' },
-  external: ['vscode'],
-  banner: { js: importMetaUrl },
-});
-await esbuild.build({
-  ...shared,
-  entryPoints: { debugAdapter: 'debug-adapter/main.ts' },
-  banner: { js: importMetaUrl },
-});
-await esbuild.build({
-  ...shared,
-  entryPoints: { cli: 'cli/main.ts' },
-  banner: { js: `#!/usr/bin/env node\n${importMetaUrl}` },
-});
+await bundle({ extension: 'extension/extension.ts' }, { external: ['vscode'] });
+await bundle({ debugAdapter: 'debug-adapter/main.ts' });
+await bundle({ cli: 'cli/main.ts' }, { banner: { js: `#!/usr/bin/env node\n${importMetaUrl}` } });
 chmodSync(path.join(dist, 'cli.cjs'), 0o755);
 
 // iced-x86 loads its WebAssembly from beside the file that it is bundled into.
@@ -50,6 +38,15 @@ copyFileSync(
 );
 
 buildHost();
+
+async function bundle(entryPoints, more = {}) {
+  try {
+    await esbuild.build({ ...shared, entryPoints, ...more });
+  } catch {
+    // esbuild has printed what is wrong, and where.
+    process.exit(1);
+  }
+}
 
 function buildHost() {
   const host = path.join(dist, 'hypervisors', 'kvm.elf');

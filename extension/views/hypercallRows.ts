@@ -64,7 +64,7 @@ export function hypercallDetails(call: HypercallRecord, nowNs: number, format: N
     { label: 'Convention', description: call.kind },
   ];
   if (blocked) facts.unshift({ label: 'Blocked in', description: call.blockedIn ?? 'the host' });
-  return [...registers, ...facts].map((row) => ({ copyText: row.description, ...row }));
+  return [...registers, ...facts].map((row) => ({ copyText: row.description, changed: false, ...row }));
 }
 
 function registerRow(register: keyof RegisterValues, call: HypercallRecord, format: NumberFormat): Row {

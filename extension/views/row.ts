@@ -3,7 +3,10 @@ export interface Row {
   label: string;
   description?: string;
   tooltip?: string;
-  /** Differs from the stop before (or, in a hypercall, from before the call): shown in the colour of a change. */
+  /**
+   * Differs from the stop before (or, in a hypercall, from before the call): shown in the colour of a change. Undefined
+   * in rows that are no values.
+   */
   changed?: boolean;
   /** The text that *Copy Value* puts on the clipboard. */
   copyText?: string;

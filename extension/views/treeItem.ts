@@ -6,8 +6,10 @@ const CHANGED = vscode.Uri.parse('hyperstep-row:/changed');
 
 const CHANGED_COLOR = new vscode.ThemeColor('hyperstep.changedValue');
 
-/** A resource without an icon of its own would get that of a file. */
 const CHANGED_ICON = new vscode.ThemeIcon('circle-small-filled', CHANGED_COLOR);
+
+/** Keeps the labels of rows that can change in one column. */
+const UNCHANGED_ICON = new vscode.ThemeIcon('blank');
 
 /** Colours the rows whose value changed, as the source control view colours changed files. */
 export const changedRows: vscode.FileDecorationProvider = {
@@ -35,12 +37,17 @@ export function toTreeItem(
   item.id = options.id;
   item.description = row.description;
   item.tooltip = row.tooltip;
-  item.iconPath = options.icon ?? (row.changed ? CHANGED_ICON : undefined);
+  item.iconPath = options.icon ?? changeIcon(row);
   item.contextValue = options.contextValue;
   if (row.changed) item.resourceUri = CHANGED;
   if (row.place)
     item.command = { command: 'hyperstep.goToPlace', title: 'Go to Source', arguments: [row.place] };
   return item;
+}
+
+function changeIcon({ changed }: Row): vscode.ThemeIcon | undefined {
+  if (changed === undefined) return undefined;
+  return changed ? CHANGED_ICON : UNCHANGED_ICON;
 }
 
 /** Shows a source line without taking the focus away from the tree. */

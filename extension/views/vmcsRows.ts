@@ -6,7 +6,7 @@ import type { Row } from './row.js';
 
 export function vmcsGroupRow(group: VmcsGroup): Row {
   const changed = group.fields.filter((field) => field.changed).length;
-  const count = `${group.fields.length} fields`;
+  const count = group.fields.length === 1 ? '1 field' : `${group.fields.length} fields`;
   return { label: group.name, description: changed > 0 ? `${count}, ${changed} changed` : count };
 }
 

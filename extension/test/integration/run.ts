@@ -26,7 +26,7 @@ try {
     vsix: vsix(),
     folder: guests,
     extensionTests: suite,
-    environment: { HYPERSTEP_OUTCOME: outcomeFile, HYPERSTEP_ROOT: root },
+    environment: { HYPERSTEP_OUTCOME: outcomeFile },
     onServerLine: (line) => {
       if (/Extension Host Process exited with code/.test(line)) setTimeout(() => ended(1), 2_000);
     },
