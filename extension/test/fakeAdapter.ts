@@ -37,6 +37,8 @@ export class FakeMachine {
   /** Custom requests in the order of their arrival, with `configurationDone` among them. */
   readonly received: string[] = [];
   rax = '0x0';
+  /** What the build of the guest says at launch. */
+  diagnostics: HyperstepEvents['hyperstep/diagnostics']['diagnostics'] = [];
   exitBreakpoints: HyperstepRequests['hyperstep/setVmExitBreakpoints']['arguments']['reasons'] = [];
 
   call(index: number): HypercallRecord {
@@ -96,6 +98,7 @@ class FakeSession extends DebugSession {
     body: DebugProtocol.LaunchRequestArguments & { program?: string },
   ): void {
     this.program = body.program ?? '';
+    this.sendEvent(new Event('hyperstep/diagnostics', { diagnostics: this.machine.diagnostics }));
     this.sendResponse(response);
   }
 
@@ -157,9 +160,13 @@ class FakeSession extends DebugSession {
   protected override customRequest(command: string, response: DebugProtocol.Response, body: never): void {
     this.machine.received.push(command);
     const answer = this.answers[command as keyof Answers];
-    if (answer) response.body = answer(body);
-    else this.sendErrorResponse(response, 1, `The fake adapter does not know ${command}.`);
-    if (answer) this.sendResponse(response);
+    try {
+      if (!answer) throw new Error(`The fake adapter does not know ${command}.`);
+      response.body = answer(body);
+      this.sendResponse(response);
+    } catch (error) {
+      this.sendErrorResponse(response, 1, (error as Error).message);
+    }
   }
 
   private halt(): void {
@@ -199,6 +206,9 @@ function answersOf(machine: FakeMachine): Answers {
       return {};
     },
     'hyperstep/setNumberFormat': () => ({}),
+    'hyperstep/reloadHandlers': () => {
+      throw new Error('handlers.c:7: number 20 is there twice');
+    },
     'hyperstep/vmExits': () => ({
       total: machine.hypercalls,
       reasons: uncountedExits().map((exit) =>

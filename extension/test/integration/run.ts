@@ -63,6 +63,8 @@ function judge(exitCode: number): number {
 async function bundleTests(): Promise<string> {
   const tests = readdirSync(here).filter((name) => name.endsWith('.test.ts'));
   const outdir = path.join(root, 'out', 'integration');
+  // A test that is no more must not run from an earlier bundle.
+  rmSync(outdir, { recursive: true, force: true });
   await esbuild.build({
     entryPoints: ['suite.ts', ...tests].map((name) => path.join(here, name)),
     outdir,

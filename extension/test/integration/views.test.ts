@@ -68,6 +68,21 @@ describe('a session', () => {
     assert.ok(requests <= 6, `${requests} requests`);
   });
 
+  it('shows what the build says in the Problems view, until the next build says otherwise', async () => {
+    const error = { severity: 'error' as const, file: guest(), line: 13, column: 9, endColumn: 18 };
+    machine.diagnostics = [{ ...error, message: 'no such instruction' }];
+    const problems = (): vscode.Diagnostic[] => vscode.languages.getDiagnostics(vscode.Uri.file(guest()));
+    assert.ok(await start());
+    const [problem] = await until(() => problems().length > 0 && problems(), 'a problem');
+    assert.equal(problem.message, 'no such instruction');
+    assert.deepEqual(problem.range, new vscode.Range(12, 8, 12, 17));
+    await vscode.debug.stopDebugging();
+
+    machine.diagnostics = [];
+    assert.ok(await start());
+    await until(() => problems().length === 0, 'no problems');
+  });
+
   it('is not started by a configuration with a fault', async () => {
     assert.equal(await start({ vcpus: 'two' }), false);
     assert.equal(vscode.debug.activeDebugSession, undefined);

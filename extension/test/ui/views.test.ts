@@ -90,6 +90,12 @@ describe('the views', function () {
     assert.deepEqual(machine.exitBreakpoints, [{ reason: 18, condition: '$rax == 5' }]);
   });
 
+  it('tell why handlers cannot be reloaded', async () => {
+    await workbench.runCommand('Hyperstep: Reload Hypercall Handlers');
+    const message = 'The hypercall handlers cannot be reloaded: handlers.c:7: number 20 is there twice';
+    await workbench.page.locator('.notification-toast', { hasText: message }).waitFor();
+  });
+
   it('decode the bits of a VMCS field', async () => {
     await workbench.expand('VMCS');
     await workbench.expandRow(workbench.row('VMCS', 'VM-execution control fields'));
