@@ -52,7 +52,7 @@ export interface FunctionInfo {
   readonly high: bigint;
   /** All of its code; more than one range when the compiler split off cold parts. */
   readonly ranges: readonly AddressRange[];
-  /** Where it is declared. Undefined for a function known from the symbol table only. */
+  /** Where it is declared, or where its code begins when only the line table says that. */
   readonly location: SourceLocation | undefined;
   /** The address after the prologue, where a function breakpoint belongs. */
   readonly bodyStart: bigint;
@@ -111,7 +111,7 @@ export class DebugInfo {
     this.lineTable = new LineTable(this.units);
     this.symbols = new SymbolTable(elf);
     this.functions = new Functions(this.units, this.symbols);
-    this.index = new GlobalIndex(dwarf.units, this.units.isCode);
+    this.index = new GlobalIndex([...dwarf.units, ...dwarf.unitsOfTypes], this.units.isCode);
     this.types = new TypeReader((key) => this.index.type(key));
     this.unwinder = new Unwinder(elf);
     const services: FrameServices = {

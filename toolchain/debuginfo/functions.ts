@@ -46,7 +46,7 @@ export class Functions {
       return known.info;
     }
     const symbol = this.symbols.at(address);
-    return symbol?.kind === 'code' ? functionOfSymbol(symbol) : undefined;
+    return symbol?.kind === 'code' ? this.functionOfSymbol(symbol) : undefined;
   }
 
   /** The entry of the function at an address. */
@@ -65,10 +65,10 @@ export class Functions {
     return this.symbols
       .allNamed(name)
       .filter(({ kind }) => kind === 'code')
-      .map(functionOfSymbol);
+      .map((symbol) => this.functionOfSymbol(symbol));
   }
 
-  /** Ascending within each unit; then the functions that only the symbol table knows. */
+  /** Ascending within each unit; then those that only the symbol table knows: sized, or global as assembly has them. */
   all(): readonly FunctionInfo[] {
     if (this.everything === undefined) {
       const known = this.units.compileUnits.flatMap((unit) =>
@@ -76,9 +76,10 @@ export class Functions {
       );
       const covered = new Set(known.flatMap(({ ranges }) => ranges.map(({ low }) => low)));
       const others = this.symbols.sorted.filter(
-        ({ kind, address, size }) => kind === 'code' && size > 0n && !covered.has(address),
+        ({ kind, address, size, isGlobal }) =>
+          kind === 'code' && (size > 0n || isGlobal) && !covered.has(address),
       );
-      this.everything = [...known, ...others.map(functionOfSymbol)];
+      this.everything = [...known, ...others.map((symbol) => this.functionOfSymbol(symbol))];
     }
     return this.everything;
   }
@@ -118,6 +119,26 @@ export class Functions {
     return functions;
   }
 
+  /** A symbol says nothing about the source, but its line table may. */
+  private functionOfSymbol({ name, address, end }: PlacedSymbol): FunctionInfo {
+    const lineAt = (): SourceLocation | undefined => this.lineAt(address);
+    return {
+      name,
+      low: address,
+      high: end,
+      ranges: [{ low: address, high: end }],
+      get location() {
+        return lineAt();
+      },
+      bodyStart: address,
+    };
+  }
+
+  private lineAt(address: bigint): SourceLocation | undefined {
+    const [row] = this.units.at(address).flatMap((unit) => this.units.lines(unit).rowAt(address) ?? []);
+    return row && { file: row.file, line: row.line, column: row.column };
+  }
+
   private describe({ name, die, ranges }: FunctionEntry): FunctionInfo {
     const { units } = this;
     const [main] = ranges;
@@ -127,7 +148,7 @@ export class Functions {
       low: main.low,
       high: main.high,
       ranges,
-      location: declarationOf(die, units),
+      location: declarationOf(die, units) ?? this.lineAt(main.low),
       get bodyStart() {
         bodyStart ??= findBodyStart(die, main.low, main.high, units);
         return bodyStart;
@@ -176,9 +197,4 @@ function rowsFrom(unit: Unit, low: bigint, high: bigint, units: Units): LineRow[
 function isOptimized(die: Die): boolean {
   const variables = die.childrenTagged(DW_TAG.formal_parameter, DW_TAG.variable);
   return variables.some((variable) => hasLocationList(variable, DW_AT.location));
-}
-
-function functionOfSymbol({ name, address, end }: PlacedSymbol): FunctionInfo {
-  const ranges = [{ low: address, high: end }];
-  return { name, low: address, high: end, ranges, location: undefined, bodyStart: address };
 }

@@ -8,6 +8,7 @@ import { RangeMap, compareBigints } from './search.js';
 export interface PlacedSymbol extends SymbolInfo {
   /** Where its code or data ends: by its size, or at the next symbol or the section's end when it has none. */
   readonly end: bigint;
+  readonly isGlobal: boolean;
   /** Which of several symbols at one address names it best: the highest. */
   readonly rank: number;
 }
@@ -104,6 +105,7 @@ function placeSymbols(elf: ElfFile): PlacedSymbol[] {
       address,
       size: symbol.size,
       end: symbol.size > 0n ? address + symbol.size : open,
+      isGlobal: symbol.binding !== STB.LOCAL,
       kind: (section.flags & SHF.EXECINSTR) !== 0 ? 'code' : 'data',
       rank: rank(symbol),
     });
@@ -129,7 +131,15 @@ function isPlace(symbol: ElfSymbol, section: Section | undefined): boolean {
 function absoluteSymbols(elf: ElfFile): PlacedSymbol[] {
   return elf.symbols
     .filter(({ sectionIndex, type, name }) => sectionIndex === SHN.ABS && type !== STT.FILE && name !== '')
-    .map(({ name, value, size }) => ({ name, address: value, size, end: value, kind: 'absolute', rank: -1 }));
+    .map(({ name, value, size, binding }) => ({
+      name,
+      address: value,
+      size,
+      end: value,
+      isGlobal: binding !== STB.LOCAL,
+      kind: 'absolute',
+      rank: -1,
+    }));
 }
 
 function rank(symbol: ElfSymbol): number {

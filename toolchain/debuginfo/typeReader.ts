@@ -121,9 +121,11 @@ export class TypeReader {
     };
   }
 
+  /** The definition of a type that the unit declares: in the type unit it refers to, or by its name in another unit. */
   private definitionOf(die: Die): Die {
     const name = die.flag(DW_AT.declaration) ? die.string(DW_AT.name) : undefined;
-    return (name === undefined ? undefined : this.findDefinition(TYPE_KEYWORDS[die.tag] + name)) ?? die;
+    const named = name === undefined ? undefined : this.findDefinition(TYPE_KEYWORDS[die.tag] + name);
+    return die.reference(DW_AT.signature) ?? named ?? die;
   }
 
   /** None for a static member of a C++ class, which is a variable elsewhere. */

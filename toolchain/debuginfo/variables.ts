@@ -43,7 +43,7 @@ export class VariableReader {
   inScope(functionDie: Die, address: bigint, inlineDepth: number): FrameVariables {
     const visible = { arguments: new Map<string, Variable>(), locals: new Map<string, Variable>() };
     for (const scope of frameScopes(scopesAt(functionDie, address), inlineDepth)) {
-      for (const die of scope.childrenTagged(DW_TAG.formal_parameter, DW_TAG.variable)) {
+      for (const die of declaredIn(scope)) {
         // A function may declare a global variable (`extern int x;`): that is found among the globals.
         const name = die.flag(DW_AT.declaration) ? undefined : die.name;
         if (name === undefined) {
@@ -57,6 +57,21 @@ export class VariableReader {
     }
     return { arguments: [...visible.arguments.values()], locals: [...visible.locals.values()] };
   }
+}
+
+/**
+ * The variables of a scope. Of an inlined call, compilers leave out those that were optimized out; they are then found in
+ * the function that was inlined.
+ */
+function declaredIn(scope: Die): Die[] {
+  const variables = scope.childrenTagged(DW_TAG.formal_parameter, DW_TAG.variable);
+  const origin = scope.reference(DW_AT.abstract_origin);
+  if (origin === undefined) {
+    return variables;
+  }
+  const present = new Set(variables.map((die) => die.reference(DW_AT.abstract_origin)?.offset));
+  const absent = origin.childrenTagged(DW_TAG.formal_parameter, DW_TAG.variable);
+  return [...variables, ...absent.filter(({ offset }) => !present.has(offset))];
 }
 
 /** The scopes of one of the frames that share the code: from its function, or inlined call, to its innermost block. */

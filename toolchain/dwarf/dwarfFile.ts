@@ -11,13 +11,16 @@ export class DwarfFile {
   readonly sections: DwarfSections;
   /** The units of .debug_info in file order: compilation, partial and type units. */
   readonly units: readonly Unit[];
+  /** The units of .debug_types, where version 4 has its type units. */
+  readonly unitsOfTypes: readonly Unit[];
   private readonly typeUnits = new Map<bigint, Unit>();
   private readonly abbreviationTables = new Map<string, AbbreviationTable>();
 
   constructor(elf: ElfFile) {
     this.sections = new DwarfSections(elf);
     this.units = this.unitsOf('.debug_info');
-    for (const unit of [...this.units, ...this.unitsOf('.debug_types')]) {
+    this.unitsOfTypes = this.unitsOf('.debug_types');
+    for (const unit of [...this.units, ...this.unitsOfTypes]) {
       if (unit.header.typeUnit !== undefined) {
         this.typeUnits.set(unit.header.typeUnit.signature, unit);
       }

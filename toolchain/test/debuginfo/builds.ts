@@ -38,18 +38,35 @@ export function lacksTools(...names: readonly string[]): boolean {
   return missing.length > 0;
 }
 
-/** Every compiler that is here, at two levels of optimization, in the versions of DWARF that they emit. */
-export function buildVariants(): { name: string; compiler: string; options: string[] }[] {
+export interface BuildVariant {
+  readonly name: string;
+  readonly compiler: string;
+  readonly options: readonly string[];
+}
+
+/** Every compiler that is here, at two levels of optimization, in the versions of DWARF that they emit; and the odd ones. */
+export function buildVariants(): BuildVariant[] {
   const compilers = ['gcc', 'clang'].filter(hasTool);
-  return compilers.flatMap((compiler) =>
+  const usual = compilers.flatMap((compiler) =>
     ['-O0', '-O2'].flatMap((level) =>
-      [4, 5].map((version) => ({
-        name: `${compiler}${level}-dwarf${version}`,
-        compiler,
-        options: ['-g', `-gdwarf-${version}`, level, '-no-pie'],
-      })),
+      [4, 5].map((version) => variant(compiler, level, `-gdwarf-${version}`)),
     ),
   );
+  const odd = [
+    variant('gcc', '-O1', '-gdwarf-2'),
+    variant('gcc', '-O3', '-gdwarf-3'),
+    variant('gcc', '-O2', '-gdwarf-5', '-gdwarf64'),
+    variant('gcc', '-O2', '-gdwarf-4', '-fdebug-types-section'),
+    variant('gcc', '-O0', '-gdwarf-5', '-fdebug-types-section'),
+    variant('gcc', '-O0', '-gdwarf-5', '-fomit-frame-pointer'),
+    variant('clang', '-O3', '-gdwarf-5', '-fdebug-types-section'),
+    variant('clang', '-O1', '-gdwarf-5'),
+  ];
+  return [...usual, ...odd.filter(({ compiler }) => compilers.includes(compiler))];
+}
+
+function variant(compiler: string, ...options: readonly string[]): BuildVariant {
+  return { name: [compiler, ...options].join(''), compiler, options: ['-g', ...options, '-no-pie'] };
 }
 
 export function run(tool: string, options: readonly string[], input = ''): string {
