@@ -154,6 +154,7 @@ export class CoreProcessor implements Processor {
     this.heldTrap = undefined;
     this.stopRequested = false;
     this.watchpoints.discard();
+    this.virtualization.stateReplaced();
     this.system.codeReplaced();
     this.flushAllTlbs();
     this.contextChanged();

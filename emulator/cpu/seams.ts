@@ -178,6 +178,8 @@ export interface Virtualization {
   ): boolean;
   /** Set when a VM exit ended in a VMX abort: the processor is in shutdown and the run ends with this. */
   readonly aborted: Fatal | undefined;
+  /** Processor state and memory were replaced from outside (reset, snapshot): what was derived from them is void. */
+  stateReplaced(): void;
   /** Makes the VM exit for an exception about to be delivered; true when it did. */
   interceptException(fault: Fault): boolean;
   /** The same for a double fault that becomes a triple fault. */

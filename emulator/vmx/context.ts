@@ -109,7 +109,7 @@ export class VmxContext {
   }
 
   /** Processor state and memory were replaced (a snapshot): what was derived from them is void. */
-  restored(): void {
+  stateReplaced(): void {
     this.guestContext = undefined;
     this.delivery = undefined;
     this.aborted = undefined;

@@ -89,9 +89,8 @@ export class Vmx implements Virtualization {
     return Vmcs.isAt(memory, physicalAddress) ? new Vmcs(memory, physicalAddress) : undefined;
   }
 
-  /** Processor state and memory were replaced, by a snapshot or by the debugger. */
-  restored(): void {
-    this.context.restored();
+  stateReplaced(): void {
+    this.context.stateReplaced();
   }
 
   // -------------------------------------------------------------- instructions
