@@ -89,6 +89,7 @@ export class Sessions implements vscode.Disposable {
       vscode.debug.registerDebugAdapterTrackerFactory(DEBUG_TYPE, {
         createDebugAdapterTracker: (session) => ({
           onDidSendMessage: (message: DebugProtocol.ProtocolMessage) => this.follow(session, message),
+          onExit: (code) => this.reportCrash(code),
         }),
       }),
     );
@@ -139,6 +140,13 @@ export class Sessions implements vscode.Disposable {
         this.build.fire(body);
         break;
     }
+  }
+
+  /** VS Code takes an adapter that ended for a session that is over, and says nothing. */
+  private reportCrash(exitCode: number | undefined): void {
+    if (!exitCode) return;
+    const message = `Hyperstep's debug adapter ended unexpectedly (exit code ${exitCode}). Its last words are in the Debug Console.`;
+    void vscode.window.showErrorMessage(message);
   }
 
   private follow(debugSession: vscode.DebugSession, message: DebugProtocol.ProtocolMessage): void {

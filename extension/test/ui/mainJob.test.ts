@@ -130,6 +130,9 @@ describe('a guest that cannot be built', function () {
 
   it('puts its errors at their lines in the Problems view', async () => {
     await workbench.page.keyboard.press('F5');
+    // VS Code shows the failed launch in a dialog.
+    await workbench.page.locator('.monaco-dialog-box').waitFor();
+    await workbench.page.keyboard.press('Escape');
     await workbench.page.keyboard.press('Control+Shift+M');
     const problem = workbench.page.locator('.markers-panel .monaco-list-row', { hasText: '[Ln 4' });
     await problem.waitFor();
