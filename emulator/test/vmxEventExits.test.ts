@@ -9,7 +9,7 @@ import { Field } from '../vmx/fields.js';
 import type { Change } from './vmxExpectations.js';
 import { all, expectExit, none, on, primary, put } from './vmxExpectations.js';
 import type { Fixture } from './vmxFixture.js';
-import { code, enteredFixture } from './vmxFixture.js';
+import { enteredFixture } from './vmxFixture.js';
 
 describe('VM exits for events', () => {
   const bitmap = (vector: number): Change => put('exceptionBitmap', BigInt((1 << vector) >>> 0));

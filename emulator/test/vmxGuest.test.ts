@@ -1,0 +1,281 @@
+/** A guest under the real run loop, paging and event delivery: the exits that only their interplay makes. */
+import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import { Cr0, Cr4, DR7_RESET, Efer, Rflags, SegmentAccess } from '../cpu/registerBits.js';
+import { runProcessor } from '../cpu/run.js';
+import { VMCS_REVISION } from '../vmx/capabilities.js';
+import { Entry, Exit, Pin, Primary, Secondary } from '../vmx/controls.js';
+import { ExitReason } from '../vmx/exitReasons.js';
+import type { VmcsFieldName } from '../vmx/fields.js';
+import { Field } from '../vmx/fields.js';
+import { guestSegments } from '../vmx/segmentFields.js';
+import { Vmcs } from '../vmx/vmcs.js';
+import type { System } from './systemFixture.js';
+import { at, createSystem, selector } from './systemFixture.js';
+import { code, writeValidVmcs } from './vmxFixture.js';
+
+const VMXON = 0x4_0000;
+const VMCS = 0x4_1000;
+const POINTERS = 0x4_2000;
+const EPT = 0x5_0000;
+/** Host-physical address of guest-physical 0; 64 pages are mapped. */
+const GUEST = 0xc_0000;
+const GUEST_PAGES = 64;
+
+/** Guest-physical addresses, identity-mapped by the guest's own 2-MByte page. */
+const guest = { pml4: 0x1000, pdpt: 0x2000, directory: 0x3000, code: 0x4000, idt: 0x5000, gdt: 0x6000, stack: 0x8000, handler: 0x9000 } as const; // prettier-ignore
+
+const NOP = 0x90;
+
+interface GuestSystem {
+  readonly system: System;
+  readonly vmcs: Vmcs;
+  /** Runs at most this many instructions. */
+  run(budget: number): ReturnType<typeof runProcessor>;
+  /** Executes one instruction at the kernel's code, with RAX at a pointer to `operand`. */
+  host(bytes: readonly number[], operand?: number): void;
+  pokeGuest(address: number, value: bigint): void;
+  guestCode(address: number, ...bytes: number[]): void;
+  /** Enters the guest (again) and runs. */
+  enter(budget: number): ReturnType<typeof runProcessor>;
+}
+
+/** A 64-bit guest with EPT and unrestricted guest, in a VMCS that is current and not launched. */
+function createGuest(): GuestSystem {
+  const system = createSystem();
+  const { state, processor, poke } = system;
+  state.cr4 |= Cr4.VMXE;
+  state.featureControl = 5n;
+  poke(VMXON, BigInt(VMCS_REVISION));
+  poke(VMCS, BigInt(VMCS_REVISION));
+
+  const run = (budget: number) => runProcessor(processor, budget, { overBreakpoint: true });
+  const host = (bytes: readonly number[], operand = 0): void => {
+    poke(POINTERS, BigInt(operand));
+    state.rax = BigInt(POINTERS);
+    state.rip = BigInt(at.kernelCode);
+    system.code(at.kernelCode, ...bytes);
+    run(1);
+  };
+  host(code.vmxon, VMXON);
+  host(code.vmclear, VMCS);
+  host(code.vmptrld, VMCS);
+
+  const vmcs = new Vmcs(processor.memory, VMCS);
+  writeValidVmcs(vmcs);
+  const or = (name: VmcsFieldName, bits: number) =>
+    vmcs.write32(Field[name], (vmcs.read32(Field[name]) | bits) >>> 0);
+  or('primaryProcBasedControls', Primary.activateSecondaryControls);
+  or('secondaryProcBasedControls', Secondary.enableEpt | Secondary.unrestrictedGuest);
+  or('vmExitControls', Exit.saveEfer);
+  vmcs.write(Field.eptPointer, BigInt(EPT) | (3n << 3n) | 6n);
+  vmcs.write(Field.hostCr3, BigInt(at.tables));
+  vmcs.write(Field.hostRip, BigInt(at.handlers));
+  vmcs.write32(Field.hostCsSelector, selector.kernelCode);
+  vmcs.write32(Field.hostTrSelector, selector.tss);
+  vmcs.write(Field.hostGdtrBase, BigInt(at.gdt));
+
+  poke(EPT, BigInt(EPT + 0x1000) | 7n);
+  poke(EPT + 0x1000, BigInt(EPT + 0x2000) | 7n);
+  poke(EPT + 0x2000, BigInt(EPT + 0x3000) | 7n);
+  for (let page = 0; page < GUEST_PAGES; page++) {
+    poke(EPT + 0x3000 + page * 8, BigInt(GUEST + page * 4096) | 0x37n);
+  }
+  const pokeGuest = (address: number, value: bigint) => poke(GUEST + address, value);
+  pokeGuest(guest.pml4, BigInt(guest.pdpt) | 3n);
+  pokeGuest(guest.pdpt, BigInt(guest.directory) | 3n);
+  pokeGuest(guest.directory, 0x83n);
+  pokeGuest(guest.gdt + 8, 0x00af_9b00_0000_ffffn);
+  vmcs.write(Field.guestCr3, BigInt(guest.pml4));
+  vmcs.write(Field.guestRip, BigInt(guest.code));
+  vmcs.write(Field.guestRsp, BigInt(guest.stack));
+  vmcs.write32(Field.guestCsSelector, 8);
+  vmcs.write(Field.guestIdtrBase, BigInt(guest.idt));
+  vmcs.write32(Field.guestIdtrLimit, 0xfff);
+  vmcs.write(Field.guestGdtrBase, BigInt(guest.gdt));
+  vmcs.write32(Field.guestGdtrLimit, 0xff);
+
+  // The host goes on with NOPs after each exit.
+  system.code(at.handlers, ...new Array<number>(64).fill(NOP));
+  return {
+    system,
+    vmcs,
+    run,
+    host,
+    pokeGuest,
+    guestCode: (address, ...bytes) => system.code(GUEST + address, ...bytes),
+    enter: (budget) => {
+      state.rip = BigInt(at.kernelCode);
+      system.code(at.kernelCode, ...(vmcs.launchState === 0 ? code.vmlaunch : code.vmresume));
+      return run(budget);
+    },
+  };
+}
+
+/** An interrupt gate of the guest to its handler. */
+const setGuestGate = ({ pokeGuest }: GuestSystem, vector: number): void => {
+  pokeGuest(guest.idt + vector * 16, 0x8e00_0008_0000n | BigInt(guest.handler));
+  pokeGuest(guest.idt + vector * 16 + 8, 0n);
+};
+
+const exitOf = ({ vmcs }: GuestSystem) => ({
+  reason: vmcs.read32(Field.exitReason),
+  qualification: vmcs.read(Field.exitQualification),
+  rip: vmcs.read(Field.guestRip),
+  linear: vmcs.read(Field.guestLinearAddress),
+  physical: vmcs.read(Field.guestPhysicalAddress),
+  vectoring: vmcs.read32(Field.idtVectoringInformation),
+});
+const quiet = { qualification: 0n, linear: 0n, physical: 0n, vectoring: 0 };
+
+describe('A guest under the run loop', () => {
+  it('runs to its VMCALL, and on behind it', () => {
+    const machine = createGuest();
+    machine.guestCode(guest.code, NOP, NOP, ...code.vmcall, NOP, ...code.vmcall);
+    const start = machine.system.processor.position;
+    const { stop } = machine.enter(3 + 2);
+    assert.equal(stop.kind, 'budget');
+    assert.deepEqual(exitOf(machine), { ...quiet, reason: ExitReason.VMCALL, rip: BigInt(guest.code + 2) });
+    assert.equal(
+      machine.system.state.rip,
+      BigInt(at.handlers + 2),
+      'VMLAUNCH, two NOPs; two NOPs of the host',
+    );
+    assert.equal(machine.system.processor.position - start, 5);
+
+    machine.vmcs.write(Field.guestRip, BigInt(guest.code + 5));
+    machine.enter(3);
+    assert.equal(machine.vmcs.read(Field.guestRip), BigInt(guest.code + 6));
+  });
+
+  it('makes EPT violations by fetching, and by the guest page walk', () => {
+    const machine = createGuest();
+    const beyond = BigInt(GUEST_PAGES * 4096 + 0x123);
+    machine.vmcs.write(Field.guestRip, beyond);
+    machine.enter(2);
+    assert.deepEqual(exitOf(machine), {
+      ...quiet, reason: ExitReason.EPT_VIOLATION, qualification: 0x184n, rip: beyond, linear: beyond, physical: beyond,
+    }); // prettier-ignore
+    assert.equal(machine.vmcs.read(Field.guestRflags) & Rflags.RF, Rflags.RF);
+
+    // The guest's page directory is moved to a page that is not there.
+    machine.pokeGuest(guest.pdpt, 0x10_0003n);
+    machine.vmcs.write(Field.guestRip, BigInt(guest.code));
+    machine.vmcs.write(Field.guestRflags, 2n);
+    machine.enter(2);
+    assert.deepEqual(exitOf(machine), {
+      ...quiet, reason: ExitReason.EPT_VIOLATION, qualification: 0x81n, rip: BigInt(guest.code),
+      linear: BigInt(guest.code), physical: 0x10_0000n,
+    }); // prettier-ignore
+  });
+
+  it('takes an injected exception through its own IDT', () => {
+    const machine = createGuest();
+    setGuestGate(machine, 13);
+    machine.guestCode(guest.handler, ...code.vmcall);
+    machine.vmcs.write32(Field.vmEntryInterruptionInformation, 0x8000_0b0d);
+    machine.vmcs.write32(Field.vmEntryExceptionErrorCode, 0x18);
+    machine.enter(2);
+    assert.deepEqual(exitOf(machine), { ...quiet, reason: ExitReason.VMCALL, rip: BigInt(guest.handler) });
+    const stack = GUEST + guest.stack - 48;
+    assert.equal(machine.vmcs.read(Field.guestRsp), BigInt(guest.stack - 48));
+    assert.deepEqual(
+      [machine.system.peek(stack), machine.system.peek(stack + 8)],
+      [0x18n, BigInt(guest.code)],
+    );
+  });
+
+  it('records the event whose delivery an EPT violation interrupted', () => {
+    const machine = createGuest();
+    const idt = BigInt(GUEST_PAGES * 4096);
+    machine.vmcs.write(Field.guestIdtrBase, idt);
+    machine.vmcs.write32(Field.vmEntryInterruptionInformation, 0x8000_0b0d);
+    machine.vmcs.write32(Field.vmEntryExceptionErrorCode, 0x18);
+    machine.enter(2);
+    const gate = idt + 13n * 16n;
+    assert.deepEqual(exitOf(machine), {
+      reason: ExitReason.EPT_VIOLATION, qualification: 0x181n, rip: BigInt(guest.code), linear: gate, physical: gate,
+      vectoring: 0x8000_0b0d,
+    }); // prettier-ignore
+    assert.equal(machine.vmcs.read32(Field.idtVectoringErrorCode), 0x18);
+  });
+
+  it('exits for a triple fault', () => {
+    const machine = createGuest();
+    machine.vmcs.write32(Field.guestIdtrLimit, 0);
+    machine.guestCode(guest.code, 0x0f, 0x0b);
+    machine.enter(2);
+    assert.deepEqual(exitOf(machine), { ...quiet, reason: ExitReason.TRIPLE_FAULT, rip: BigInt(guest.code) });
+  });
+
+  it('is left for an external interrupt, also from HLT, and takes one itself without the control', () => {
+    const machine = createGuest();
+    const { vmcs, system } = machine;
+    machine.guestCode(guest.code, 0xf4);
+    assert.equal(machine.enter(3).stop.kind, 'idle');
+    vmcs.write32(Field.pinBasedControls, vmcs.read32(Field.pinBasedControls) | Pin.externalInterruptExiting);
+    system.apic.requested.push(0x40);
+    machine.run(1);
+    assert.deepEqual(exitOf(machine), {
+      ...quiet,
+      reason: ExitReason.EXTERNAL_INTERRUPT,
+      rip: BigInt(guest.code + 1),
+    });
+    assert.equal(vmcs.read32(Field.guestActivityState), 1);
+
+    setGuestGate(machine, 0x40);
+    machine.guestCode(guest.handler, ...code.vmcall);
+    vmcs.write32(Field.pinBasedControls, vmcs.read32(Field.pinBasedControls) & ~Pin.externalInterruptExiting);
+    vmcs.write(Field.guestRflags, 0x202n);
+    machine.enter(2);
+    assert.deepEqual(exitOf(machine), { ...quiet, reason: ExitReason.VMCALL, rip: BigInt(guest.handler) });
+    assert.deepEqual(system.apic.acknowledged, [0x40]);
+  });
+
+  it('exits at the interrupt window as soon as the shadow of STI ends', () => {
+    const machine = createGuest();
+    const { vmcs } = machine;
+    vmcs.write32(
+      Field.primaryProcBasedControls,
+      (vmcs.read32(Field.primaryProcBasedControls) | Primary.interruptWindowExiting) >>> 0,
+    );
+    machine.guestCode(guest.code, NOP, 0xfb, NOP, NOP);
+    machine.enter(5);
+    assert.deepEqual(exitOf(machine), {
+      ...quiet,
+      reason: ExitReason.INTERRUPT_WINDOW,
+      rip: BigInt(guest.code + 3),
+    });
+  });
+
+  it('may run in real-address mode: unrestricted guest', () => {
+    const machine = createGuest();
+    const { vmcs } = machine;
+    vmcs.write32(Field.vmEntryControls, vmcs.read32(Field.vmEntryControls) & ~Entry.ia32eModeGuest);
+    vmcs.write32(
+      Field.primaryProcBasedControls,
+      (vmcs.read32(Field.primaryProcBasedControls) | Primary.unconditionalIoExiting) >>> 0,
+    );
+    vmcs.write(Field.guestCr0, Cr0.NE | Cr0.ET);
+    vmcs.write(Field.guestCr4, Cr4.VMXE);
+    for (const { name, selector: field, base, limit, rights } of guestSegments) {
+      if (name === 'tr' || name === 'ldtr') continue;
+      vmcs.write32(field, 0x400);
+      vmcs.write(base, 0x4000n);
+      vmcs.write32(limit, 0xffff);
+      vmcs.write32(rights, 0x93);
+    }
+    vmcs.write(Field.guestRip, 0x10n);
+    machine.guestCode(guest.code + 0x10, NOP, 0x66, 0xe7, 0x42);
+    machine.enter(3);
+    assert.deepEqual(exitOf(machine), {
+      ...quiet,
+      reason: ExitReason.IO_INSTRUCTION,
+      qualification: 0x42_0043n,
+      rip: 0x11n,
+    });
+    assert.equal(vmcs.read(Field.guestEfer) & (Efer.LMA | Efer.LME), Efer.LME, 'LME stays, LMA is cleared');
+    assert.equal(machine.system.state.efer & Efer.LMA, Efer.LMA);
+    assert.equal(machine.system.state.dr7, DR7_RESET);
+    assert.equal(machine.system.state.csAccess & SegmentAccess.L, SegmentAccess.L);
+  });
+});
