@@ -41,9 +41,8 @@ export class FakeMachine {
   diagnostics: HyperstepEvents['hyperstep/diagnostics']['diagnostics'] = [];
   exitBreakpoints: HyperstepRequests['hyperstep/setVmExitBreakpoints']['arguments']['reasons'] = [];
 
-  call(index: number): HypercallRecord {
-    const seq = index + 1;
-    if (this.blocked && seq === this.hypercalls) {
+  call(seq: number): HypercallRecord {
+    if (this.blocked && seq === this.hypercalls - 1) {
       return aCall({
         seq,
         after: null,
@@ -53,7 +52,7 @@ export class FakeMachine {
         virtualNs: 3e9,
       });
     }
-    const failed = seq % 3 === 0;
+    const failed = seq % 3 === 2;
     const answer = failed ? '0xfffffffffffffc18' : '0x55aa';
     const call = aCall({
       seq,
@@ -196,7 +195,7 @@ function answersOf(machine: FakeMachine): Answers {
       const length = Math.max(0, end - start);
       return {
         total: machine.hypercalls,
-        unanswered: machine.blocked ? [machine.hypercalls] : [],
+        unanswered: machine.blocked ? [machine.hypercalls - 1] : [],
         virtualNs: machine.virtualNs,
         calls: Array.from({ length }, (_, index) => machine.call(start + index)),
       };

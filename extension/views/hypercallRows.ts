@@ -98,7 +98,7 @@ function hypercallText(call: HypercallRecord): string {
   return `#${call.seq} ${hypercallName(call)} → ${call.result ?? 'blocked'}  ${registers.join('  ')}`;
 }
 
-/** A run of calls [start, end) behind one node. */
+/** The calls with sequence numbers [start, end), which count from 0, behind one node. */
 export interface CallRange {
   start: number;
   end: number;
@@ -129,7 +129,6 @@ export function divide({ start, end }: CallRange): CallRange[] {
   return parts;
 }
 
-/** Calls are numbered from 1. */
 export function rangeLabel({ start, end }: CallRange): string {
-  return `#${start + 1} … #${end}`;
+  return `#${start} … #${end - 1}`;
 }

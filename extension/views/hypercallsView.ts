@@ -183,7 +183,7 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
     const blocked = await Promise.all(
       answer.unanswered
         .filter((seq) => !shown.has(seq))
-        .map((seq) => this.fetch({ start: seq - 1, end: seq })),
+        .map((seq) => this.fetch({ start: seq, end: seq + 1 })),
     );
     return {
       total: answer.total,

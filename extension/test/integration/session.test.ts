@@ -43,7 +43,7 @@ describe('a session on the packaged hello example', () => {
     await stopped;
     const { total, unanswered, calls } = await ask('hyperstep/hypercalls', { start: 0, count: 10 });
     assert.equal(total, 1);
-    assert.deepEqual(unanswered, [1]);
+    assert.deepEqual(unanswered, [0]);
     assert.equal(calls[0].after, null);
     assert.match(calls[0].source?.file ?? '', /hello\.S$/);
   });

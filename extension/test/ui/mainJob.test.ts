@@ -40,7 +40,7 @@ describe('the main job', function () {
       stack.some((frame) => /VM exit: VMCALL/.test(frame)) || /hello\.S/.test(stack[0]),
       stack.join('\n'),
     );
-    await workbench.row('Hypercalls', '#1 ').waitFor();
+    await workbench.row('Hypercalls', '#0 ').waitFor();
     await workbench.screenshot('hello-1-vm-exit');
   });
 
@@ -66,7 +66,7 @@ describe('the main job', function () {
   });
 
   it('the call stands in the tree with its registers before and after', async () => {
-    const call = workbench.row('Hypercalls', '#1 ');
+    const call = workbench.row('Hypercalls', '#0 ');
     await call.filter({ hasText: '0x55aa' }).waitFor();
     await workbench.expandRow(call);
     await workbench.row('Hypercalls', /RAX\s*0x\w+ → 0x55aa/).waitFor();
@@ -110,7 +110,7 @@ describe('a handler that sleeps', function () {
 
   it('shows the answer when the handler wakes', async () => {
     await workbench.row('Hypercalls', '→ blocked').waitFor({ state: 'detached' });
-    await workbench.row('Hypercalls', /#1 .* → (?!blocked)/).waitFor();
+    await workbench.row('Hypercalls', /#0 .* → (?!blocked)/).waitFor();
     await workbench.screenshot('sleeping-2-answered');
   });
 });
