@@ -1,6 +1,7 @@
 /** A processor for tests of the system part: real memory system, run loop and VMX; the engine knows NOP only. */
 import type { Fault } from '../cpu/fault.js';
 import { generalProtection, invalidOpcode } from '../cpu/fault.js';
+import { writeRflags } from '../cpu/flags.js';
 import { region } from '../cpu/layout.js';
 import { highHalf, lowHalf } from '../cpu/linearAccess.js';
 import type { CoreProcessor, ProcessorHooks } from '../cpu/processor.js';
@@ -8,6 +9,7 @@ import { createProcessor } from '../cpu/processor.js';
 import { codeBits, Cr0, Cr4, DR6_RESET, DR7_RESET, Efer, SegmentAccess } from '../cpu/registerBits.js';
 import type { Bus, Clock, Engine, EngineHooks, InterruptController, MemorySystem } from '../cpu/seams.js';
 import { EngineExit } from '../cpu/seams.js';
+import { runProcessor } from '../cpu/run.js';
 import type { ProcessorState } from '../cpu/state.js';
 import { LinearMemory } from '../cpu/state.js';
 import { decode, isInstruction } from '../isa/decoder.js';
@@ -263,7 +265,7 @@ export function createSystem(mode: 'long' | 'protected' = 'long', hooks: Process
   state.cr4 = long ? Cr4.PAE : Cr4.PSE;
   state.efer = long ? Efer.LME | Efer.LMA | Efer.NXE | Efer.SCE : 0n;
   state.cr3 = BigInt(at.tables);
-  state.rflagsSystem = 2n;
+  writeRflags(state, 2n);
   state.dr6 = DR6_RESET;
   state.dr7 = DR7_RESET;
   const setSegment = (name: 'cs' | 'ss' | 'ds' | 'es' | 'fs' | 'gs', value: number, access: number): void => {
@@ -344,4 +346,37 @@ export function setGate(
   const size = mode === 'long' ? 16 : 8;
   system.poke(at.idt + vector * size, low | (high << 32n));
   if (mode === 'long') system.poke(at.idt + vector * size + 8, 0n);
+}
+
+export const hex = (value: bigint | number): string => value.toString(16);
+
+/** Where the processor is: CS:RIP SS:RSP. */
+export const where = ({ state }: System): string =>
+  `${hex(state.csSelector)}:${hex(state.rip)} ${hex(state.ssSelector)}:${hex(state.rsp)}`;
+
+export type Mode = 'long' | 'protected';
+
+/** Runs one instruction; answers 'ok', the fault that it raised as `#vector(error code)`, or why the run stopped. */
+export function step(system: System, mode: Mode = 'long'): string {
+  for (const vector of [0, 6, 8, 10, 11, 12, 13, 14]) setGate(system, vector, { ist: 1 }, mode);
+  const { stop } = runProcessor(system.processor, 1);
+  if (stop.kind !== 'budget') return stop.kind === 'unimplemented' ? stop.what : stop.kind;
+  const vector = (Number(system.state.rip) - at.handlers) / 16;
+  if (vector < 0 || vector > 14 || !Number.isInteger(vector)) return 'ok';
+  const size = mode === 'long' ? 8 : 4;
+  const hasCode = vector === 8 || vector >= 10;
+  return `#${vector}(${hasCode ? hex(system.peek(Number(system.state.rsp), size)) : ''})`;
+}
+
+/** One instruction at a privilege level, after `set`: the system and what `step` answered. */
+export function execute(
+  code: number[],
+  set: (system: System) => void = () => undefined,
+  { mode = 'long', user = false }: { mode?: Mode; user?: boolean } = {},
+): { system: System; outcome: string } {
+  const system = createSystem(mode);
+  system.code(user ? at.userCode : at.kernelCode, ...code);
+  if (user) enterUser(system, mode);
+  set(system);
+  return { system, outcome: step(system, mode) };
 }

@@ -1,5 +1,5 @@
 /** Page walks, faults, TLB tags, careful accesses, watchpoints, the debugger's view. */
-import assert from 'node:assert/strict';
+import { strict as assert } from 'assert';
 import { DebugAccess } from '../cpu/debugAccess.js';
 import type { Fault } from '../cpu/fault.js';
 import { region, tlbEntry } from '../cpu/layout.js';
