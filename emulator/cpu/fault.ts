@@ -47,6 +47,7 @@ const make =
   });
 
 export const divideError = make(Vector.DE, false);
+export const boundRange = make(Vector.BR, false);
 export const invalidOpcode = make(Vector.UD, false);
 export const deviceNotAvailable = make(Vector.NM, false);
 export const invalidTss = make(Vector.TS, true);

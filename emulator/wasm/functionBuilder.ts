@@ -10,6 +10,9 @@ export interface Label {
   readonly depth: number;
 }
 
+/** A temporary that `let` made: it keeps its value until temporaries are released. */
+class Bound extends Local {}
+
 /** A set of temporaries that are free again when the code that used them has been built. */
 interface TemporaryPool {
   readonly locals: Local[];
@@ -51,12 +54,12 @@ export class FunctionBuilder {
     for (const pool of this.temporaries.values()) pool.used = 0;
   }
 
-  /** Evaluates an expression now, once; answers a temporary that holds it. Constants and locals stay as they are. */
+  /** Evaluates an expression now, once; answers a temporary that holds it. Constants and such temporaries stay. */
   let(value: Expression): Expression {
-    if (value.constant !== undefined) return value;
+    if (value.constant !== undefined || value instanceof Bound) return value;
     const variable = this.temporary(value.type);
     this.set(variable, value);
-    return variable;
+    return new Bound(variable.type, variable.index);
   }
 
   set(variable: Local, value: Expression): void {

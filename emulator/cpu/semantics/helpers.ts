@@ -156,7 +156,11 @@ const parityFlag = () =>
 
 const callFlag = (f: FunctionBuilder, functionIndex: number) => {
   const answer = f.temporary(I32);
-  f.callInto(answer, functionIndex, [0, 1, 2, 3, 4].map((n) => f.parameter(n)));
+  f.callInto(
+    answer,
+    functionIndex,
+    [0, 1, 2, 3, 4].map((n) => f.parameter(n)),
+  );
   return answer;
 };
 

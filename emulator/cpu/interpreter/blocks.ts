@@ -1,0 +1,397 @@
+/**
+ * Predecoded blocks by where their code lies: physical page, linear page, mode and breakpoint world. A direct link
+ * leads only to a block of the same linear page; everything else goes through the jump cache.
+ */
+import type { Decoded } from '../../isa/decoder.js';
+import { decode, isInstruction } from '../../isa/decoder.js';
+import type { Instruction } from '../../isa/instruction.js';
+import type { Fault } from '../fault.js';
+import { generalProtection, invalidOpcode } from '../fault.js';
+import { region } from '../layout.js';
+import { branches } from '../semantics/semantics.js';
+import type { EngineHooks, MemorySystem } from '../seams.js';
+import type { LinearMemory } from '../state.js';
+import { Handler, RECORD_SIZE, field } from './record.js';
+import { RecordWriter } from './recordWriter.js';
+import type { CodeMode } from './shapeOf.js';
+import { semanticsName, shapeOf } from './shapeOf.js';
+import type { ShapeTable } from './shapeTable.js';
+
+const PAGE = 4096;
+const MAX_BLOCK = 64;
+/** Records that one block can take: its instructions, its end, two links. */
+const MAX_RECORDS = MAX_BLOCK + 3;
+/** Records for code that is not kept: truncated blocks and single steps. The record before them stands for none. */
+export const SCRATCH = region.records + RECORD_SIZE;
+const ARENA = SCRATCH + (MAX_BLOCK + 4) * RECORD_SIZE;
+const ARENA_END = region.ram;
+
+/** Why a record leaves to TypeScript. */
+export type RecordEvent =
+  | { readonly kind: 'cold'; readonly instruction: Instruction }
+  | { readonly kind: 'fault'; readonly fault: Fault }
+  | { readonly kind: 'unimplemented'; readonly name: string }
+  | { readonly kind: 'breakpoint' };
+
+/** Decoded code of one mode and one breakpoint world. */
+export interface CodeContext {
+  readonly mode: CodeMode;
+  /** CS base: 0 in 64-bit mode. */
+  readonly codeBase: bigint;
+  readonly pages: Map<number, LinearPage[]>;
+}
+
+/** The blocks of one physical page seen at one linear page. */
+interface LinearPage {
+  readonly pageRip: bigint;
+  readonly blocks: Map<number, Block>;
+}
+
+export interface Block {
+  readonly record: number;
+  readonly page: LinearPage;
+  readonly start: number;
+  /** Physical bytes: in the first page, and in the second when it crosses. */
+  readonly physical: number;
+  readonly length: number;
+  /** Physical page of the rest of a page-crossing instruction, or -1. */
+  readonly secondPage: number;
+}
+
+/** Where the code of a block is. */
+export interface CodeLocation {
+  readonly context: CodeContext;
+  readonly rip: bigint;
+  readonly linear: bigint;
+  readonly physical: number;
+}
+
+/** Bytes of the second page that a crossing instruction can have. */
+const MAX_CROSSING = 15;
+
+export class Blocks {
+  /** What EVENT records mean. */
+  readonly events = new Map<number, RecordEvent>();
+  /** Counts dropped blocks and flushes: a record is good as long as this has not moved. */
+  generation = 0;
+
+  private readonly contexts = new Map<string, CodeContext>();
+  private readonly byPhysicalPage = new Map<number, Set<Block>>();
+  private free = ARENA;
+  private readonly writer: RecordWriter;
+
+  constructor(
+    private readonly memory: LinearMemory,
+    private readonly shapes: ShapeTable,
+    private readonly system: MemorySystem,
+    private readonly hooks: EngineHooks,
+  ) {
+    this.writer = new RecordWriter(memory);
+  }
+
+  /** The context of a mode; `key` names mode, CS base and breakpoint world. */
+  context(key: string, make: () => Omit<CodeContext, 'pages'>): CodeContext {
+    let context = this.contexts.get(key);
+    if (!context) this.contexts.set(key, (context = { ...make(), pages: new Map() }));
+    return context;
+  }
+
+  /** Forgets all blocks. */
+  flush(): void {
+    for (const context of this.contexts.values()) context.pages.clear();
+    this.byPhysicalPage.clear();
+    this.events.clear();
+    this.free = ARENA;
+    this.generation += 1;
+  }
+
+  find({ context, rip, physical }: CodeLocation): Block | undefined {
+    const offset = physical & (PAGE - 1);
+    const pageRip = rip - BigInt(offset);
+    return context.pages
+      .get(physical >>> 12)
+      ?.find((page) => page.pageRip === pageRip)
+      ?.blocks.get(offset);
+  }
+
+  /** Physical page of the rest of a crossing instruction's bytes: -1 when it cannot be fetched. */
+  secondPage(linear: bigint): number {
+    const next = (linear | BigInt(PAGE - 1)) + 1n;
+    const physical = this.system.fetch(
+      Number(BigInt.asIntN(32, next)),
+      Number(BigInt.asIntN(32, next >> 32n)),
+    );
+    return physical < 0 ? -1 : physical >>> 12;
+  }
+
+  /** Drops the blocks that overlap physical bytes which change. Answers whether there were any. */
+  drop(physical: number, length: number): boolean {
+    let dropped = false;
+    for (let page = physical >>> 12; page <= (physical + length - 1) >>> 12; page += 1) {
+      for (const block of this.byPhysicalPage.get(page) ?? []) {
+        const overlaps =
+          (block.physical < physical + length && physical < block.physical + block.length) ||
+          (block.secondPage === page && physical < page * PAGE + MAX_CROSSING);
+        if (!overlaps) continue;
+        this.remove(block);
+        dropped = true;
+      }
+    }
+    if (dropped) this.generation += 1;
+    return dropped;
+  }
+
+  private remove(block: Block): void {
+    block.page.blocks.delete(block.start);
+    this.byPhysicalPage.get(block.physical >>> 12)?.delete(block);
+    if (block.secondPage >= 0) this.byPhysicalPage.get(block.secondPage)?.delete(block);
+    // Links of the same page still lead here: send them on by RIP.
+    this.writer.far(block.record, block.page.pageRip + BigInt(block.start));
+    this.events.delete(block.record);
+  }
+
+  /** Builds the block at a location. `undefined`: its bytes cannot be fetched (`MemorySystem.fault`, `exited`). */
+  build(location: CodeLocation): Block | undefined {
+    if (this.free + MAX_RECORDS * RECORD_SIZE > ARENA_END) this.flush();
+    const { context, physical, rip, linear } = location;
+    const start = physical & (PAGE - 1);
+    const pageRip = rip - BigInt(start);
+    const list = context.pages.get(physical >>> 12) ?? [];
+    let page = list.find((known) => known.pageRip === pageRip);
+    if (!page) {
+      page = { pageRip, blocks: new Map() };
+      context.pages.set(physical >>> 12, [...list, page]);
+    }
+    const building = new BlockBuilding(this.memory, location, (next) => this.secondPage(next));
+    const record = this.free;
+    const isBreakpoint = (offset: number) => this.hooks.isBreakpoint(linear + BigInt(offset - start));
+    if (isBreakpoint(start)) {
+      this.writeEvent(record, start, { kind: 'breakpoint' });
+      this.free += RECORD_SIZE;
+    } else {
+      const end = this.writeBlock(building, record, MAX_BLOCK, isBreakpoint, (at, link, target) =>
+        this.linkTo(pageRip, at, link, target),
+      );
+      if (end < 0) return undefined;
+    }
+    const length = Math.max(1, Math.min(building.end, PAGE) - start);
+    const block: Block = { record, page, start, physical, length, secondPage: building.secondPage };
+    page.blocks.set(start, block);
+    this.note(physical >>> 12, block);
+    if (block.secondPage >= 0) this.note(block.secondPage, block);
+    return block;
+  }
+
+  private note(page: number, block: Block): void {
+    let blocks = this.byPhysicalPage.get(page);
+    if (!blocks) {
+      this.byPhysicalPage.set(page, (blocks = new Set()));
+      this.system.protectCode(page);
+    }
+    blocks.add(block);
+  }
+
+  /**
+   * One instruction in the scratch records, breakpoints ignored, links through the jump cache. Answers its record, or
+   * undefined when it cannot be fetched.
+   */
+  buildStep(location: CodeLocation): number | undefined {
+    const building = new BlockBuilding(this.memory, location, (next) => this.secondPage(next));
+    const saved = this.free;
+    this.free = SCRATCH + 2 * RECORD_SIZE;
+    this.events.delete(SCRATCH);
+    const { pageRip } = building;
+    const end = this.writeBlock(
+      building,
+      SCRATCH,
+      1,
+      () => false,
+      (at, link, target) =>
+        this.writer.setLink(at, link, this.far(this.wrap(location.context, pageRip + BigInt(target)))),
+    );
+    this.free = saved;
+    return end < 0 ? undefined : SCRATCH;
+  }
+
+  /** Copies the first `count` instructions of a block to the scratch records, with a stop behind them. */
+  truncate(record: number, count: number): number {
+    const { u8, u16 } = this.memory;
+    for (let index = 0; index < count; index += 1) {
+      const [from, to] = [record + index * RECORD_SIZE, SCRATCH + index * RECORD_SIZE];
+      u8.copyWithin(to, from, from + RECORD_SIZE);
+      this.writer.setRemaining(to, count - index);
+      const event = this.events.get(from);
+      if (event) this.events.set(to, event);
+    }
+    const last = SCRATCH + (count - 1) * RECORD_SIZE;
+    const isShape = u16[(last + field.handler) >> 1] >= Handler.CALL;
+    if (isShape) this.writer.setHandler(last, this.shapes.handlerOf(u16[(last + field.shape) >> 1]));
+    const behind = u16[(record + count * RECORD_SIZE + field.start) >> 1];
+    this.writer.stop(SCRATCH + count * RECORD_SIZE, behind);
+    return SCRATCH;
+  }
+
+  /** Points a link at a block. One that crosses a page is reached by RIP, for its second page may change. */
+  resolveLink(link: number, block: Block): void {
+    if (this.free + RECORD_SIZE > ARENA_END) return;
+    const { u32 } = this.memory;
+    const owner = u32[(link + field.immediate) >> 2];
+    const linkField = u32[(link + field.next) >> 2];
+    const target = block.secondPage < 0 ? block.record : this.far(block.page.pageRip + BigInt(block.start));
+    this.writer.setLink(owner, linkField, target);
+  }
+
+  private wrap(context: CodeContext, rip: bigint): bigint {
+    return context.mode.width === 64 ? BigInt.asUintN(64, rip) : BigInt.asUintN(32, rip);
+  }
+
+  private far(rip: bigint): number {
+    const record = this.free;
+    this.free += RECORD_SIZE;
+    this.writer.far(record, rip);
+    return record;
+  }
+
+  private linkTo(pageRip: bigint, record: number, linkField: number, target: number): void {
+    const inPage = target >= 0 && target < PAGE;
+    if (!inPage) {
+      this.writer.setLink(record, linkField, this.far(BigInt.asUintN(64, pageRip + BigInt(target))));
+      return;
+    }
+    this.writer.link(this.free, target, record, linkField);
+    this.writer.setLink(record, linkField, this.free);
+    this.free += RECORD_SIZE;
+  }
+
+  private writeEvent(record: number, start: number, event: RecordEvent): void {
+    this.writer.event(record, start);
+    this.writer.setRemaining(record, 1);
+    this.events.set(record, event);
+  }
+
+  /**
+   * Writes the records of a block from `record` on. `link` sets a link field to an offset relative to the page.
+   * Answers the number of instructions, -1 when the first one cannot be fetched.
+   */
+  private writeBlock(
+    building: BlockBuilding,
+    record: number,
+    limit: number,
+    isBreakpoint: (offset: number) => boolean,
+    link: (record: number, linkField: number, target: number) => void,
+  ): number {
+    const { shapes, writer } = this;
+    const numbers: number[] = [];
+    let count = 0;
+    let last: Instruction | undefined;
+    let ended = false;
+    while (!ended && count < limit && building.end < PAGE) {
+      if (count > 0 && isBreakpoint(building.end)) break;
+      const start = building.end;
+      const decoded = building.next(count === 0);
+      if (decoded === 'unfetchable') {
+        if (count === 0) return -1;
+        break;
+      }
+      const at = record + count * RECORD_SIZE;
+      count += 1;
+      const event = eventOf(decoded);
+      if (event || !isInstruction(decoded)) {
+        this.writeEvent(at, start, event ?? { kind: 'fault', fault: invalidOpcode() });
+        ended = true;
+        break;
+      }
+      const shape = shapeOf(decoded, building.location.context.mode);
+      const number = shapes.numberOf(shape);
+      numbers.push(number);
+      writer.instruction(at, decoded, shape, number, shapes.handlerOf(number), start);
+      last = decoded;
+      ended = isBranch(decoded);
+    }
+    shapes.buildWanted();
+    for (let index = 0; index < count; index += 1) {
+      writer.setRemaining(record + index * RECORD_SIZE, count - index);
+    }
+    this.fuse(record, numbers);
+    // A record behind the last one in any case: a branch never leads to the record that follows its own.
+    const behind = record + count * RECORD_SIZE;
+    writer.end(behind, building.end);
+    if (this.free === record) this.free = behind + RECORD_SIZE;
+    if (ended && last) this.linkBranch(behind - RECORD_SIZE, last, building, link);
+    else if (!ended) link(behind, field.next, building.end);
+    return count;
+  }
+
+  private fuse(record: number, numbers: readonly number[]): void {
+    for (let index = 0; index + 1 < numbers.length; index += 1) {
+      const handler = this.shapes.fusedHandler(numbers[index], numbers[index + 1]);
+      if (handler !== undefined) this.writer.setHandler(record + index * RECORD_SIZE, handler);
+    }
+  }
+
+  private linkBranch(
+    record: number,
+    branch: Instruction,
+    building: BlockBuilding,
+    link: (record: number, linkField: number, target: number) => void,
+  ): void {
+    const isString = branch.repeat !== 'none';
+    const relative = branch.row.operands[0] === 'Jb' || branch.row.operands[0] === 'Jz';
+    if (!isString && !relative) return;
+    const target = isString ? branch.rip : branch.target;
+    link(record, field.taken, Number(BigInt.asIntN(64, target - building.pageRip)));
+    const falls = isString || FALLS_THROUGH.has(semanticsName(branch));
+    if (falls) link(record, field.next, building.end);
+  }
+}
+
+const FALLS_THROUGH = new Set(['jcc', 'loop', 'loope', 'loopne', 'jcxz']);
+
+const isBranch = (instruction: Instruction) =>
+  branches.has(semanticsName(instruction)) || instruction.repeat !== 'none';
+
+function eventOf(decoded: Exclude<Decoded, 'unfetchable'>): RecordEvent | undefined {
+  if (decoded === 'invalid') return { kind: 'fault', fault: invalidOpcode() };
+  if (decoded === 'tooLong') return { kind: 'fault', fault: generalProtection() };
+  if ('unimplemented' in decoded) return { kind: 'unimplemented', name: decoded.unimplemented };
+  if (decoded.row.semantics === 'undefined') return { kind: 'fault', fault: invalidOpcode() };
+  return decoded.row.kind === 'cold' ? { kind: 'cold', instruction: decoded } : undefined;
+}
+
+/** Decodes instruction after instruction of one page. */
+export class BlockBuilding {
+  /** Offset in the page behind what was decoded; beyond the page after a crossing instruction. */
+  end: number;
+  /** Physical page of the rest of a crossing instruction, or -1. */
+  secondPage = -1;
+  readonly pageRip: bigint;
+  private readonly pageBytes: number;
+
+  constructor(
+    private readonly memory: LinearMemory,
+    readonly location: CodeLocation,
+    private readonly findSecondPage: (linear: bigint) => number,
+  ) {
+    this.end = location.physical & (PAGE - 1);
+    this.pageRip = location.rip - BigInt(this.end);
+    this.pageBytes = region.ram + location.physical - this.end;
+  }
+
+  /** Only the first instruction of a block may cross into the next page; others answer 'unfetchable'. */
+  next(mayCross: boolean): Decoded {
+    const { u8 } = this.memory;
+    const start = this.end;
+    const fetch = (offset: number): number => {
+      const at = start + offset;
+      if (at < PAGE) return u8[this.pageBytes + at];
+      if (!mayCross) return -1;
+      if (this.secondPage < 0) this.secondPage = this.findSecondPage(this.location.linear);
+      return this.secondPage < 0 ? -1 : u8[region.ram + this.secondPage * PAGE + at - PAGE];
+    };
+    const { width } = this.location.context.mode;
+    const rip = this.pageRip + BigInt(start);
+    const decoded = decode(fetch, BigInt.asUintN(width === 64 ? 64 : 32, rip), width);
+    if (decoded !== 'unfetchable') this.end += isInstruction(decoded) ? decoded.length : 1;
+    return decoded;
+  }
+}

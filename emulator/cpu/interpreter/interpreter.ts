@@ -1,0 +1,366 @@
+/** The interpreter: predecoded blocks run by generated code, everything unusual decided here. */
+import type { Instruction } from '../../isa/instruction.js';
+import type { Fault } from '../fault.js';
+import { boundRange, divideError, generalProtection, stackFault, Vector } from '../fault.js';
+import { layout, region } from '../layout.js';
+import type { Engine, EngineHooks, MemorySystem } from '../seams.js';
+import { Access, EngineExit, FillResult } from '../seams.js';
+import type { LinearMemory } from '../state.js';
+import type { Block, CodeContext, CodeLocation } from './blocks.js';
+import { BlockBuilding, Blocks } from './blocks.js';
+import { modeKey, modeOfKey, segmentAllows } from './codeMode.js';
+import { ShapeResult } from './functionEmitter.js';
+import {
+  ExitCode,
+  field,
+  GENERATION_SHIFT,
+  GENERATIONS,
+  JUMP_CACHE_ENTRIES,
+  JUMP_CACHE_GENERATION,
+  jumpCacheEntry,
+} from './record.js';
+import { ShapeTable } from './shapeTable.js';
+import { isInstruction } from '../../isa/decoder.js';
+
+/** No record: look RIP up. */
+const NONE = 0;
+const SS = 2;
+
+export class Interpreter implements Engine {
+  retired = 0;
+  instruction: Instruction | undefined;
+  fault: Fault | undefined;
+  unimplemented: string | undefined;
+
+  private readonly shapes: ShapeTable;
+  private readonly blocks: Blocks;
+  private contextKey = '';
+  private context!: CodeContext;
+  private jumpCacheGeneration = 0;
+  private running = false;
+  private granted = 0;
+  private left = 0;
+  private returnRequested = false;
+  private skipBreakpoint = false;
+  private segmentFault: Fault | undefined;
+
+  constructor(
+    private readonly memory: LinearMemory,
+    private readonly system: MemorySystem,
+    private readonly hooks: EngineHooks,
+  ) {
+    this.shapes = new ShapeTable(memory.wasm, {
+      checkSegment: (base, offset, size, access) => this.checkSegment(base, offset, size, access),
+      prepare: (low, high, size, access) => system.prepare(low, high, size, access),
+      commit: () => system.commit(),
+    });
+    this.blocks = new Blocks(memory, this.shapes, system, hooks);
+    this.clearJumpCache();
+  }
+
+  get retiredNow(): number {
+    return this.running ? this.granted - this.left : 0;
+  }
+
+  requestReturn(): void {
+    this.returnRequested = true;
+  }
+
+  codeWritten(physicalAddress: number, length: number): void {
+    if (this.blocks.drop(physicalAddress, length)) this.flushJumpCache();
+  }
+
+  flushJumpCache(): void {
+    this.jumpCacheGeneration += 1;
+    if (this.jumpCacheGeneration === GENERATIONS) {
+      this.clearJumpCache();
+      return;
+    }
+    const generation = BigInt(this.jumpCacheGeneration) << BigInt(GENERATION_SHIFT);
+    this.memory.u64[JUMP_CACHE_GENERATION >> 3] = generation;
+  }
+
+  /** Voids every entry: no RIP has all bits but the lowest set as its key in generation 0. */
+  private clearJumpCache(): void {
+    this.jumpCacheGeneration = 0;
+    this.memory.u64[JUMP_CACHE_GENERATION >> 3] = 0n;
+    const first = region.jumpCache >> 2;
+    this.memory.i32.fill(-1, first, first + (JUMP_CACHE_ENTRIES * jumpCacheEntry.size) / 4);
+  }
+
+  breakpointsChanged(): void {
+    this.blocks.flush();
+    this.flushJumpCache();
+  }
+
+  resumeOverBreakpoint(): void {
+    this.skipBreakpoint = true;
+  }
+
+  run(budget: number): EngineExit {
+    this.instruction = undefined;
+    this.fault = undefined;
+    this.unimplemented = undefined;
+    this.returnRequested = false;
+    this.granted = budget;
+    this.left = budget;
+    this.running = true;
+    this.selectContext();
+    const exit = this.execute();
+    this.running = false;
+    this.retired = budget - this.left;
+    return exit;
+  }
+
+  decodeCurrent(): Instruction | undefined {
+    this.fault = undefined;
+    this.selectContext();
+    const location = this.locate();
+    if (!location) {
+      this.unfetchable();
+      return undefined;
+    }
+    const decoded = new BlockBuilding(this.memory, location, (linear) => this.blocks.secondPage(linear)).next(
+      true,
+    );
+    this.fault = decoded === 'unfetchable' ? this.system.fault : undefined;
+    return isInstruction(decoded) ? decoded : undefined;
+  }
+
+  // -------------------------------------------------------------- finding code
+
+  private selectContext(): void {
+    const mode = modeKey(this.memory);
+    const codeBase = mode === 1 ? 0n : this.memory.u64[layout.csBase >> 3];
+    const key = `${mode} ${codeBase} ${this.hooks.breakpointWorld()}`;
+    if (key === this.contextKey) return;
+    this.contextKey = key;
+    this.context = this.blocks.context(key, () => ({ mode: modeOfKey(mode), codeBase }));
+    this.flushJumpCache();
+  }
+
+  /** Where the code at RIP lies; undefined when it cannot be fetched. */
+  private locate(): CodeLocation | undefined {
+    const { context, memory, system } = this;
+    const rip = memory.u64[layout.rip >> 3];
+    const wide = context.mode.width === 64;
+    if (!wide && rip > BigInt(memory.u32[layout.csLimit >> 2])) {
+      // Outside 64-bit mode RIP is an offset that the limit of CS bounds (SDM 3A 5.3).
+      this.fault = generalProtection();
+      return undefined;
+    }
+    const linear = wide ? rip : BigInt.asUintN(32, context.codeBase + rip);
+    const physical = system.fetch(
+      Number(BigInt.asIntN(32, linear)),
+      Number(BigInt.asIntN(32, linear >> 32n)),
+    );
+    return physical < 0 ? undefined : { context, rip, linear, physical };
+  }
+
+  /** The block at RIP, built when it is new. */
+  private block(): Block | undefined {
+    const location = this.locate();
+    if (!location) return undefined;
+    const known = this.blocks.find(location);
+    if (known && (known.secondPage < 0 || this.blocks.secondPage(location.linear) === known.secondPage))
+      return known;
+    const generation = this.blocks.generation;
+    const block = this.blocks.build(location);
+    if (this.blocks.generation !== generation) this.flushJumpCache();
+    return block;
+  }
+
+  private unfetchable(): EngineExit {
+    if (this.fault) return EngineExit.FAULT;
+    if (this.system.exited) return EngineExit.EXITED;
+    this.fault = this.system.fault;
+    return EngineExit.FAULT;
+  }
+
+  private rememberJump(block: Block): void {
+    const { u32, u64 } = this.memory;
+    const low = u32[layout.rip >> 2];
+    const shifted = Number(BigInt.asUintN(32, u64[layout.rip >> 3] >> 12n));
+    const index = (low ^ shifted) & (JUMP_CACHE_ENTRIES - 1);
+    const entry = region.jumpCache + index * jumpCacheEntry.size;
+    u64[(entry + jumpCacheEntry.key) >> 3] = u64[layout.rip >> 3] ^ u64[JUMP_CACHE_GENERATION >> 3];
+    u32[(entry + jumpCacheEntry.record) >> 2] = block.record;
+    u32[(entry + jumpCacheEntry.start) >> 2] = block.start;
+  }
+
+  // -------------------------------------------------------------- running
+
+  private execute(): EngineExit {
+    if (this.skipBreakpoint) {
+      this.skipBreakpoint = false;
+      const exit = this.stepOverBreakpoint();
+      if (exit !== undefined) return exit;
+    }
+    return this.executeFrom(NONE);
+  }
+
+  /** Executes the instruction at a breakpoint; all iterations of a repeated one. undefined: go on. */
+  private stepOverBreakpoint(): EngineExit | undefined {
+    const rip = this.memory.u64[layout.rip >> 3];
+    for (;;) {
+      const location = this.locate();
+      const record = location && this.blocks.buildStep(location);
+      if (record === undefined) return this.unfetchable();
+      const rest = this.left - 1;
+      this.left = 1;
+      const exit = this.executeFrom(record);
+      this.left += rest;
+      const step = this.memory.u64[layout.rip >> 3] === rip && this.isRepeated();
+      if (exit !== EngineExit.BUDGET || this.left === 0 || this.returnRequested) return exit;
+      if (!step) return undefined;
+    }
+  }
+
+  private isRepeated(): boolean {
+    return (this.decodeCurrent()?.repeat ?? 'none') !== 'none';
+  }
+
+  private executeFrom(first: number): EngineExit {
+    const { blocks, memory, shapes } = this;
+    const { u8, u32 } = memory;
+    let record = first;
+    for (;;) {
+      if (this.left === 0) return EngineExit.BUDGET;
+      if (record === NONE) {
+        if (this.left === 1) {
+          const location = this.locate();
+          const known = location && blocks.find(location);
+          const step =
+            location && !known && !this.atBreakpoint(location) ? blocks.buildStep(location) : undefined;
+          record = step ?? NONE;
+        }
+        if (record === NONE) {
+          const block = this.block();
+          if (!block) return this.unfetchable();
+          this.rememberJump(block);
+          record = block.record;
+        }
+      }
+      if (u8[record + field.remaining] > this.left) record = blocks.truncate(record, this.left);
+      shapes.run(record, this.left);
+      this.left = memory.i32[layout.budget >> 2];
+      record = u32[layout.exitRecord >> 2];
+      switch (u32[layout.exitCode >> 2]) {
+        case ExitCode.BUDGET:
+          break;
+        case ExitCode.STOP:
+        case ExitCode.LOOKUP:
+          record = NONE;
+          break;
+        case ExitCode.LINK: {
+          const generation = blocks.generation;
+          const block = this.block();
+          if (!block) return this.unfetchable();
+          if (blocks.generation === generation) blocks.resolveLink(record, block);
+          record = block.record;
+          break;
+        }
+        case ExitCode.MISS: {
+          const exit = this.miss(record);
+          if (exit !== undefined) return exit;
+          record = this.next;
+          break;
+        }
+        case ExitCode.EVENT:
+          return this.event(record);
+        default:
+          return this.refused();
+      }
+    }
+  }
+
+  private atBreakpoint(location: CodeLocation): boolean {
+    return this.hooks.isBreakpoint(location.linear);
+  }
+
+  /** Where `miss` goes on. */
+  private next = NONE;
+
+  /** An access found no tag: fill the TLB and execute again, or execute carefully. */
+  private miss(record: number): EngineExit | undefined {
+    const { i32 } = this.memory;
+    const low = i32[layout.accessAddress >> 2];
+    const high = i32[(layout.accessAddress >> 2) + 1];
+    const info = i32[layout.accessInfo >> 2];
+    const crosses = (low & 0xfff) + (info >>> 8) > 4096;
+    const result = crosses ? FillResult.CAREFUL : this.system.fill(low, high, info & 0xff);
+    switch (result) {
+      case FillResult.FILLED:
+        this.next = record;
+        return undefined;
+      case FillResult.CAREFUL:
+        return this.careful(record);
+      default:
+        return this.unfetchable();
+    }
+  }
+
+  private careful(record: number): EngineExit | undefined {
+    const { blocks } = this;
+    const shape = this.memory.u16[(record + field.shape) >> 1];
+    const generation = blocks.generation;
+    const result = this.shapes.carefulFunction(shape)(record);
+    if (result === ShapeResult.LEFT) return this.refused();
+    this.left -= 1;
+    this.next = result === ShapeResult.INDIRECT || blocks.generation !== generation ? NONE : result;
+    if (this.hooks.takeWatchHit()) return EngineExit.WATCHPOINT;
+    return this.returnRequested ? EngineExit.BUDGET : undefined;
+  }
+
+  /** The instruction at RIP raised an exception itself, or was refused memory. */
+  private refused(): EngineExit {
+    const { u32 } = this.memory;
+    if (u32[layout.exitCode >> 2] === ExitCode.RAISE) {
+      this.fault = raised(u32[layout.accessInfo >> 2]);
+      return EngineExit.FAULT;
+    }
+    if (this.segmentFault) {
+      this.fault = this.segmentFault;
+      this.segmentFault = undefined;
+      return EngineExit.FAULT;
+    }
+    return this.unfetchable();
+  }
+
+  private event(record: number): EngineExit {
+    const event = this.blocks.events.get(record);
+    if (!event) throw new Error(`record ${record.toString(16)} leaves without a reason`);
+    switch (event.kind) {
+      case 'cold':
+        this.instruction = event.instruction;
+        return EngineExit.COLD;
+      case 'fault':
+        this.fault = event.fault;
+        return EngineExit.FAULT;
+      case 'unimplemented':
+        this.unimplemented = event.name;
+        return EngineExit.UNIMPLEMENTED;
+      case 'breakpoint':
+        return EngineExit.BREAKPOINT;
+    }
+  }
+
+  private checkSegment(base: number, offset: number, size: number, access: number): number {
+    const segment = (base - layout.esBase) >> 3;
+    const write = (access & Access.WRITE) !== 0;
+    if (segmentAllows(this.memory, segment, offset, size, write)) return 1;
+    this.segmentFault = segment === SS ? stackFault() : generalProtection();
+    return 0;
+  }
+}
+
+function raised(vector: number): Fault {
+  switch (vector) {
+    case Vector.DE:
+      return divideError();
+    case Vector.BR:
+      return boundRange();
+    default:
+      return generalProtection();
+  }
+}
