@@ -4,7 +4,7 @@ import { generalProtection, invalidOpcode, pageFault, stackFault } from './fault
 import { layout, region } from './layout.js';
 import { PageWalker, WalkResult } from './paging.js';
 import { currentPagingMode, isCanonicalHalves, PagingMode, SegmentAccess } from './registerBits.js';
-import type { Bus, Engine, MemorySystem, Virtualization } from './seams.js';
+import type { BulkMemory, Bus, Engine, Virtualization } from './seams.js';
 import { Access, FillResult } from './seams.js';
 import type { LinearMemory } from './state.js';
 import type { TlbBank } from './tlb.js';
@@ -43,7 +43,7 @@ export interface MemorySurroundings {
   readonly watchpoints: Watchpoints;
 }
 
-export class PagedMemory implements MemorySystem {
+export class PagedMemory implements BulkMemory {
   fault: Fault | undefined;
   exited = false;
 

@@ -49,6 +49,14 @@ export interface MemorySystem {
   /** Physical address of the instruction byte at a linear address, or -1 with `fault`/`exited` set. */
   fetch(addressLow: number, addressHigh: number): number;
 
+  /** From now on writes to this physical page are withheld from the fast path and reported to the engine. */
+  protectCode(physicalPage: number): void;
+  /** Selects the TLB bank for the current CPL and translation context. */
+  selectBank(): void;
+}
+
+/** What cold instructions use beyond what the engine needs. */
+export interface BulkMemory extends MemorySystem {
   /**
    * Offset in the linear memory of RAM that may be accessed in place up to the end of its page, checks done and flags
    * set; 0 with `fault`/`exited` set; -1 when each access must be prepared (device, watched). For what is written,
@@ -57,11 +65,6 @@ export interface MemorySystem {
   inPlace(addressLow: number, addressHigh: number, access: number): number;
   /** RAM was changed from TypeScript: predecoded code there is dropped. */
   ramWritten(physicalAddress: number, length: number): void;
-
-  /** From now on writes to this physical page are withheld from the fast path and reported to the engine. */
-  protectCode(physicalPage: number): void;
-  /** Selects the TLB bank for the current CPL and translation context. */
-  selectBank(): void;
 }
 
 // ---------------------------------------------------------------- execution engine
@@ -296,7 +299,7 @@ export interface MsrRow {
 export interface Processor {
   readonly memory: LinearMemory;
   readonly state: ProcessorState;
-  readonly system: MemorySystem;
+  readonly system: BulkMemory;
   readonly linear: LinearAccess;
   readonly engine: Engine;
   readonly virtualization: Virtualization;
