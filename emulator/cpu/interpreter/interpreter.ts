@@ -149,11 +149,12 @@ export class Interpreter implements Engine {
       this.fault = generalProtection();
       return undefined;
     }
+    // Halves as numbers: V8 of Node 20 aborts when it optimizes integer casts of a bigint merged from two branches.
+    const low = memory.i32[layout.rip >> 2];
+    const physical = wide
+      ? system.fetch(low, memory.i32[(layout.rip >> 2) + 1])
+      : system.fetch((low + memory.i32[layout.csBase >> 2]) | 0, 0);
     const linear = wide ? rip : BigInt.asUintN(32, context.codeBase + rip);
-    const physical = system.fetch(
-      Number(BigInt.asIntN(32, linear)),
-      Number(BigInt.asIntN(32, linear >> 32n)),
-    );
     return physical < 0 ? undefined : { context, rip, linear, physical };
   }
 
