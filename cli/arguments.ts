@@ -48,13 +48,16 @@ Exit status: (V << 1) | 1 for a value V written to port 0xf4, 0 for a guest that
 /** A wrong command line: the message says which word. */
 export class UsageError extends Error {}
 
+const MODES = ['long', 'protected'] as const;
+const TIMES = ['fast', 'real'] as const;
+
 const OPTIONS = {
   host: { type: 'string', default: 'kvm' },
   handlers: { type: 'string' },
   vcpus: { type: 'string', default: '1' },
   memory: { type: 'string', default: '64M' },
   mode: { type: 'string' },
-  module: { type: 'string', multiple: true, default: [] },
+  module: { type: 'string', multiple: true },
   append: { type: 'string', default: '' },
   time: { type: 'string', default: 'fast' },
   'max-instructions': { type: 'string' },
@@ -72,7 +75,8 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
   if (program === undefined) throw new UsageError(`${command}: the PROGRAM is missing`);
   if (rest.length > 0) throw new UsageError(`one PROGRAM only, not also '${rest[0]}'`);
   if (values.json && command === 'run') throw new UsageError('--json goes with trace and exits');
-  if (parseSize(values.memory) === undefined) throw new UsageError(`--memory ${values.memory}: not a size such as 64M`);
+  if (parseSize(values.memory) === undefined)
+    throw new UsageError(`--memory ${values.memory}: not a size such as 64M`);
   return {
     command,
     program,
@@ -80,10 +84,10 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
     handlers: values.handlers,
     vcpus: wholeNumber('--vcpus', values.vcpus, 1, 16),
     memory: values.memory,
-    mode: values.mode === undefined ? undefined : oneOf('--mode', values.mode, ['long', 'protected']),
-    modules: values.module,
+    mode: values.mode === undefined ? undefined : oneOf('--mode', values.mode, MODES),
+    modules: values.module ?? [],
     append: values.append,
-    time: oneOf('--time', values.time, ['fast', 'real']),
+    time: oneOf('--time', values.time, TIMES),
     maxInstructions:
       values['max-instructions'] === undefined
         ? Infinity

@@ -2,6 +2,8 @@
 import { region } from '../../cpu/layout.js';
 import type { SegmentName } from '../../cpu/layout.js';
 import type { LinearMemory, ProcessorState } from '../../cpu/state.js';
+import { LocalApic } from '../../devices/localApic.js';
+import { NO_VMCS } from '../../vmx/vmcs.js';
 
 // Access rights in the VMCS format (SDM 3C 25.4.1): type, S, DPL, P, AVL, L, D/B, G.
 const CODE64 = 0xa09b;
@@ -54,8 +56,22 @@ export function startArea(memory: LinearMemory): StartArea {
   return { pageTables, gdt, stackTop: gdt, start: gdt - STACK_SIZE };
 }
 
-/** Reset values that every entry shares: SDM 3A table 10-1 where software may rely on it. */
+// Reset values, SDM 3A table 10-1 and 12.12.4.
+const PAT_RESET = 0x0007_0406_0007_0406n;
+const DR6_RESET = 0xffff_0ff0n;
+const DR7_RESET = 0x400n;
+/** IA32_MISC_ENABLE.Fast-Strings Enable. */
+const MISC_ENABLE_RESET = 1n;
+
+/** What every entry shares: reset values where software may rely on them. */
 function resetCommon(state: ProcessorState): void {
+  state.pat = PAT_RESET;
+  state.dr6 = DR6_RESET;
+  state.dr7 = DR7_RESET;
+  state.miscEnable = MISC_ENABLE_RESET;
+  state.apicBase = LocalApic.resetBase;
+  state.currentVmcs = NO_VMCS;
+  state.vmxonPointer = NO_VMCS;
   for (let i = 0; i < 16; i++) state.setGpr(i, 0n);
   state.rflagsSystem = 2n;
   state.cpl = 0;

@@ -1,0 +1,75 @@
+/** Entry point of the `hyperstep` command. */
+import { fileURLToPath } from 'node:url';
+import { isFailed, prepareLaunch } from '../debug-adapter/launch/prepareLaunch.js';
+import { formatDiagnostic } from '../toolchain/diagnostic.js';
+import { platformNode } from '../toolchain/platformNode.js';
+import type { CommandLine } from './arguments.js';
+import { parseCommandLine, USAGE, UsageError } from './arguments.js';
+import { execute, ExitStatus } from './execute.js';
+import { countExits } from './exits.js';
+import type { Report } from './report.js';
+import { traceHypercalls } from './trace.js';
+
+/** What each command observes, and prints when the run is over. */
+const REPORTS: Readonly<Record<CommandLine['command'], Report | undefined>> = {
+  run: undefined,
+  trace: traceHypercalls,
+  exits: countExits,
+};
+
+async function main(words: readonly string[]): Promise<number> {
+  const command = parseCommandLine(words);
+  if (!command) {
+    console.log(USAGE);
+    return ExitStatus.DONE;
+  }
+  const launch = await prepareLaunch(
+    {
+      program: command.program,
+      host: command.host,
+      handlers: command.handlers,
+      vcpus: command.vcpus,
+      memory: command.memory,
+      mode: command.mode,
+      modules: [...command.modules],
+      append: command.append,
+    },
+    { platform: platformNode, installFolder: installFolder() },
+  );
+  for (const diagnostic of isFailed(launch) ? launch.diagnostics : launch.warnings) {
+    console.error(formatDiagnostic(diagnostic));
+  }
+  if (isFailed(launch)) return ExitStatus.FAILED;
+
+  const { machine } = launch;
+  // What a report prints goes to standard output; then the console must not mix with it.
+  const console1 = command.command === 'run' ? process.stdout : process.stderr;
+  machine.observers.onSerialOutput = (port, byte) => {
+    if (port === 0) console1.write(Uint8Array.of(byte));
+  };
+  const report = REPORTS[command.command]?.(
+    launch,
+    (line) => process.stdout.write(`${line}\n`),
+    command.json,
+  );
+  const outcome = await execute(machine, command);
+  report?.finish();
+  if (outcome.explanation !== undefined) console.error(`hyperstep: ${outcome.explanation}`);
+  return outcome.status;
+}
+
+/** dist/cli.cjs lies one level below the installation, this source file too. */
+function installFolder(): string {
+  return fileURLToPath(new URL('..', import.meta.url));
+}
+
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    if (error instanceof UsageError) console.error(`hyperstep: ${error.message}\n\n${USAGE}`);
+    else console.error(error);
+    process.exitCode = error instanceof UsageError ? ExitStatus.USAGE : ExitStatus.FAILED;
+  },
+);

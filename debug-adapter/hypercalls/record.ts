@@ -1,0 +1,23 @@
+/** A logged call with the names that debug information and handlers give: what the protocol and `trace` show. */
+import type { OwnHypercall } from '../launch/handlersImage.js';
+import type { RegisterValues } from '../protocol.js';
+import type { DebugInfo } from '../../toolchain/debuginfo/debugInfo.js';
+import { SHOWN_REGISTERS } from './conventions.js';
+import type { HypercallLog, LoggedCall } from './log.js';
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+export function registerValues(values: readonly bigint[]): RegisterValues {
+  return Object.fromEntries(SHOWN_REGISTERS.map((name, i) => [name, hex(values[i])])) as RegisterValues;
+}
+
+/** What names a hypercall: the convention's numbers, then the user's own handlers. */
+export function nameOf(log: HypercallLog, call: LoggedCall, own: readonly OwnHypercall[]): string | null {
+  return log.convention.numberNames[Number(call.nr)] ?? own.find(({ nr }) => nr === call.nr)?.name ?? null;
+}
+
+/** Source line of the instruction that made the call. */
+export function sourceOf(call: LoggedCall, guest: DebugInfo): { file: string; line: number } | null {
+  const row = guest.lineAt(call.csBase + call.rip);
+  return row ? { file: row.file, line: row.line } : null;
+}

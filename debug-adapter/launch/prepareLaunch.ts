@@ -1,0 +1,145 @@
+/** From launch arguments to a machine with its programs loaded: what the debugger and the command line share. */
+import { createMachine } from '../../emulator/machine/machine.js';
+import type { Machine } from '../../emulator/machine/machineTypes.js';
+import { ImageError } from '../../emulator/machine/loaders/imageError.js';
+import { parseSize } from '../../emulator/machine/parseSize.js';
+import { buildGuest } from '../../toolchain/buildGuest.js';
+import { DebugInfo } from '../../toolchain/debuginfo/debugInfo.js';
+import type { Diagnostic } from '../../toolchain/diagnostic.js';
+import type { Platform } from '../../toolchain/platform.js';
+import type { HyperstepLaunchArguments } from '../protocol.js';
+import type { HandlersImage } from './handlersImage.js';
+import { buildHandlers, findMailbox, installHandlers, physicalWriter } from './handlersImage.js';
+
+/** RAM that a host has beside its guest's memory. */
+const HOST_MEMORY = 32 * 2 ** 20;
+const DEFAULT_MEMORY = '64M';
+
+export interface PreparedLaunch {
+  readonly machine: Machine;
+  readonly arguments: HyperstepLaunchArguments;
+  /** Undefined on bare metal: then the guest's symbols belong to the root world. */
+  readonly host: { readonly debugInfo: DebugInfo; readonly path: string } | undefined;
+  readonly guest: { readonly debugInfo: DebugInfo; readonly path: string };
+  readonly handlers: HandlersImage | undefined;
+  readonly includeFolders: readonly string[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+/** What went wrong: errors with their places. */
+export interface FailedLaunch {
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface LaunchContext {
+  readonly platform: Platform;
+  /** The folder of the installed extension or clone: holds dist/hypervisors and hypervisors/include. */
+  readonly installFolder: string;
+  readonly onProgress?: (message: string) => void;
+}
+
+export const isFailed = (launch: PreparedLaunch | FailedLaunch): launch is FailedLaunch =>
+  'diagnostics' in launch;
+
+/** Builds the guest and its handlers, makes the machine. Bad input becomes diagnostics; nothing is thrown for it. */
+export async function prepareLaunch(
+  args: HyperstepLaunchArguments,
+  context: LaunchContext,
+): Promise<PreparedLaunch | FailedLaunch> {
+  const { platform } = context;
+  const resolve = (path: string): string => platform.resolvePath(...(args.cwd ? [args.cwd] : []), path);
+  const program = resolve(args.program);
+  const fail = (message: string, file = program): FailedLaunch => ({
+    diagnostics: [{ severity: 'error', file, line: 1, column: 1, endColumn: 2, message }],
+  });
+  const memory = parseSize(args.memory ?? DEFAULT_MEMORY);
+  if (memory === undefined) return fail(`"memory": "${args.memory}" is not a size such as 64M`);
+  if (memory < 2 ** 20 || memory % 0x1_0000 !== 0)
+    return fail('"memory" must be at least 1M, in steps of 64K');
+
+  const includeFolders = [
+    platform.resolvePath(context.installFolder, 'hypervisors/include'),
+    ...(args.includeFolders ?? []).map(resolve),
+  ];
+  const built = await buildGuest({
+    program,
+    mode: args.mode ?? 'long',
+    includeFolders,
+    platform,
+    onProgress: context.onProgress,
+  });
+  if ('diagnostics' in built) return built;
+
+  const hostPath = hostImagePath(args.host ?? 'kvm', context, resolve);
+  const modules: { name: string; bytes: Uint8Array }[] = [];
+  for (const name of args.modules ?? []) {
+    const bytes = await platform.readFile(resolve(name));
+    if (!bytes) return fail(`module '${name}' does not exist`, resolve(name));
+    modules.push({ name, bytes });
+  }
+  const guest = { debugInfo: DebugInfo.load(built.elf, built.path), path: built.path };
+  const common = { arguments: args, guest, includeFolders };
+  try {
+    if (hostPath === undefined) {
+      if (args.handlers) return fail('"handlers" need a host: they do not go with "host": "none"');
+      const machine = createMachine({
+        memorySize: memory,
+        image: built.elf,
+        imageName: built.path,
+        mode: args.mode,
+        commandLine: args.append,
+        modules,
+      });
+      return { ...common, machine, host: undefined, handlers: undefined, warnings: built.warnings };
+    }
+    const hostElf = await platform.readFile(hostPath);
+    if (!hostElf) return fail(missingHost(args.host ?? 'kvm', hostPath), hostPath);
+    const host = { debugInfo: DebugInfo.load(hostElf, hostPath), path: hostPath };
+    const machine = createMachine({
+      memorySize: memory + HOST_MEMORY,
+      image: hostElf,
+      imageName: hostPath,
+      commandLine: hostCommandLine(args, memory),
+      modules: [{ name: built.path, bytes: built.elf }, ...modules],
+    });
+    const launch = { ...common, machine, host, warnings: built.warnings };
+    if (!args.handlers) return { ...launch, handlers: undefined };
+    context.onProgress?.(`Compiling ${args.handlers}`);
+    const handlers = await buildHandlers({
+      file: resolve(args.handlers),
+      host: host.debugInfo,
+      hostElfPath: hostPath,
+      slot: 0,
+      includeFolders,
+      platform,
+    });
+    if ('diagnostics' in handlers) return handlers;
+    const mailbox = findMailbox(host.debugInfo)!;
+    installHandlers(handlers, mailbox, 1n, physicalWriter(machine, host.debugInfo));
+    return { ...launch, handlers, warnings: [...built.warnings, ...handlers.warnings] };
+  } catch (error) {
+    if (error instanceof ImageError) return fail(error.message);
+    throw error;
+  }
+}
+
+/** Undefined for bare metal. */
+function hostImagePath(
+  host: string,
+  context: LaunchContext,
+  resolve: (path: string) => string,
+): string | undefined {
+  if (host === 'none') return undefined;
+  if (host === 'kvm') return context.platform.resolvePath(context.installFolder, 'dist/hypervisors/kvm.elf');
+  return resolve(host);
+}
+
+function missingHost(host: string, path: string): string {
+  return host === 'kvm'
+    ? `the KVM host ${path} is not built: run "npm run build" where a C compiler is`
+    : `host '${host}' does not exist: kvm, none or the path of a multiboot host`;
+}
+
+function hostCommandLine(args: HyperstepLaunchArguments, memory: number): string {
+  return `vcpus=${args.vcpus ?? 1} mode=${args.mode ?? 'long'} memory=${memory} ${args.append ?? ''}`.trim();
+}
