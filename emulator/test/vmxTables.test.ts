@@ -9,7 +9,7 @@ import { exitReasons } from '../vmx/exitReasons.js';
 import { Field, fieldAccess, vmcsFields } from '../vmx/fields.js';
 import { intercepts } from '../vmx/intercepts/table.js';
 import { coldInstructions } from '../cpu/cold/index.js';
-import { createFixture } from './vmxFixture.js';
+import { createFixture, VMCS_REGION } from './vmxFixture.js';
 import { CR4_SUPPORTED } from '../cpu/features.js';
 
 const duplicates = <T>(values: readonly T[]): T[] => values.filter((value, i) => values.indexOf(value) !== i);
@@ -104,5 +104,31 @@ describe('VMX tables', () => {
       names.filter((name) => !(name in semantics)),
       [],
     );
+  });
+
+  it('describe a VMCS in words', () => {
+    const fixture = createFixture();
+    fixture.makeCurrent();
+    fixture.vmcs.write32(Field.exitReason, 0x8000_0021);
+    fixture.vmcs.write32(Field.idtVectoringInformation, 0x8000_0b0e);
+    fixture.vmcs.write32(Field.exceptionBitmap, 1 << 14);
+    const groups = fixture.vmx.describe(VMCS_REGION)!;
+    const rows = new Map(groups.flatMap(({ fields }) => fields).map((row) => [row.field.name, row]));
+    assert.equal(rows.size, vmcsFields.length);
+    const text = (name: string) => rows.get(name)!.text;
+    assert.equal(text('exitReason'), 'VM-entry failure due to invalid guest state (entry failure)');
+    assert.equal(text('idtVectoringInformation'), 'vector 14, hardware exception, error code');
+    assert.equal(text('guestCsAccessRights'), 'code/data type 11, DPL 0, P L G');
+    assert.equal(text('guestLdtrAccessRights'), 'unusable');
+    assert.equal(text('guestActivityState'), 'active');
+    const setBits = (name: string) =>
+      rows
+        .get(name)!
+        .bits.filter(({ set }) => set)
+        .map((bit) => bit.name);
+    assert.deepEqual(setBits('exceptionBitmap'), ['#PF']);
+    assert.deepEqual(setBits('vmEntryControls'), ['IA-32e mode guest']);
+    assert.deepEqual(setBits('guestCr4'), ['PAE', 'VMXE']);
+    assert.equal(fixture.vmx.describe(0x7000), undefined);
   });
 });

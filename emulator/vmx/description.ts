@@ -8,7 +8,6 @@ import { vmcsFields } from './fields.js';
 import { decodeInterruption, interruptionTypeNames, isValidInterruption } from './interruption.js';
 import { vmErrorText } from './instructionErrors.js';
 import { AccessRights, isUsable, segmentDpl, segmentType } from './segmentFormat.js';
-import type { Vmcs } from './vmcs.js';
 
 /** One bit of a field that has a name. */
 export interface DescribedBit {
@@ -110,8 +109,13 @@ function textOf(name: string, value: bigint): string | undefined {
   return texts[name]?.(Number(value & 0xffff_ffffn));
 }
 
+/** Where the values come from: a `Vmcs`, or `Machine.readVmcs`. */
+export interface FieldReader {
+  read(field: VmcsField): bigint;
+}
+
 /** All fields of a VMCS by group, in the manual's order. */
-export function describeVmcs(vmcs: Vmcs): readonly DescribedGroup[] {
+export function describeVmcs(vmcs: FieldReader): readonly DescribedGroup[] {
   const groups = [...new Set(vmcsFields.map(({ group }) => group))];
   return groups.map((group) => ({
     group,

@@ -1,42 +1,58 @@
 /** Guest state between processor and VMCS: SDM 3C 27.3.2 (loading) and 28.3 (saving). */
+import type { FieldName } from '../cpu/layout.js';
+import { layout, stateFields } from '../cpu/layout.js';
 import { usesPaePaging as stateUsesPaePaging } from '../cpu/pdpte.js';
 import { Activity, Cr0, Efer, Interruptibility, isLongMode, Rflags } from '../cpu/registerBits.js';
 import type { VmxContext } from './context.js';
 import { Entry, Exit, Primary, Secondary } from './controls.js';
 import type { EntryView } from './entry/rules.js';
 import { guestPdptes, usesPaePaging } from './entry/guestNonRegisterChecks.js';
+import type { VmcsField } from './fields.js';
 import { Field } from './fields.js';
 import { DEBUGCTL_BTF } from './processorLimits.js';
 import { loadedDr7, mergeCr0 } from './registerMerge.js';
 import { segmentDpl } from './segmentFormat.js';
 import { guestSegments } from './segmentFields.js';
-import type { Vmcs } from './vmcs.js';
+import type { StateField, Vmcs } from './vmcs.js';
+
+const carried = (field: VmcsField, name: FieldName): StateField => ({
+  field,
+  state: layout[name],
+  wide: stateFields.find((row) => row.name === name)!.width === 8,
+});
+
+/** What is the same in the VMCS and in the processor. */
+const carriedState: readonly StateField[] = [
+  carried(Field.guestCr3, 'cr3'),
+  carried(Field.guestCr4, 'cr4'),
+  carried(Field.guestSysenterCs, 'sysenterCs'),
+  carried(Field.guestSysenterEsp, 'sysenterEsp'),
+  carried(Field.guestSysenterEip, 'sysenterEip'),
+  ...guestSegments.flatMap(({ name, selector, base, limit, rights }) => [
+    carried(selector, `${name}Selector`),
+    carried(base, `${name}Base`),
+    carried(limit, `${name}Limit`),
+    carried(rights, `${name}Access`),
+  ]),
+  carried(Field.guestGdtrBase, 'gdtrBase'),
+  carried(Field.guestGdtrLimit, 'gdtrLimit'),
+  carried(Field.guestIdtrBase, 'idtrBase'),
+  carried(Field.guestIdtrLimit, 'idtrLimit'),
+  carried(Field.guestRsp, 'rsp'),
+  carried(Field.guestRip, 'rip'),
+  carried(Field.guestActivityState, 'activity'),
+  carried(Field.guestInterruptibilityState, 'interruptibility'),
+];
 
 /** Loads the guest state of the current VMCS, which the checks have passed. */
 export function loadGuestState(context: VmxContext, entry: EntryView): void {
   const { state } = context.processor;
   const { vmcs } = entry;
+  vmcs.loadState(carriedState);
   loadControlRegisters(context, entry);
-  state.sysenterCs = vmcs.read(Field.guestSysenterCs);
-  state.sysenterEsp = vmcs.read(Field.guestSysenterEsp);
-  state.sysenterEip = vmcs.read(Field.guestSysenterEip);
-  for (const segment of guestSegments) {
-    state[`${segment.name}Selector`] = vmcs.read32(segment.selector);
-    state[`${segment.name}Base`] = vmcs.read(segment.base);
-    state[`${segment.name}Limit`] = vmcs.read32(segment.limit);
-    state[`${segment.name}Access`] = vmcs.read32(segment.rights);
-  }
-  state.gdtrBase = vmcs.read(Field.guestGdtrBase);
-  state.gdtrLimit = vmcs.read32(Field.guestGdtrLimit);
-  state.idtrBase = vmcs.read(Field.guestIdtrBase);
-  state.idtrLimit = vmcs.read32(Field.guestIdtrLimit);
-  state.rsp = vmcs.read(Field.guestRsp);
-  state.rip = vmcs.read(Field.guestRip);
   context.rflags = vmcs.read(Field.guestRflags);
   // The DPL of SS is the privilege level, also in virtual-8086 mode, where it is 3 (SDM 3C 27.3.1.2).
   state.cpl = segmentDpl(state.ssAccess);
-  state.activity = vmcs.read32(Field.guestActivityState);
-  state.interruptibility = vmcs.read32(Field.guestInterruptibilityState);
   state.tscOffset = entry.primary & Primary.useTscOffsetting ? vmcs.read(Field.tscOffset) : 0n;
 }
 
@@ -45,8 +61,6 @@ function loadControlRegisters(context: VmxContext, entry: EntryView): void {
   const { state } = context.processor;
   const { vmcs } = entry;
   state.cr0 = mergeCr0(state.cr0, vmcs.read(Field.guestCr0));
-  state.cr3 = vmcs.read(Field.guestCr3);
-  state.cr4 = vmcs.read(Field.guestCr4);
   if (usesPaePaging(entry)) {
     [state.pdpte0, state.pdpte1, state.pdpte2, state.pdpte3] = guestPdptes(entry);
   }
@@ -72,27 +86,9 @@ export function saveGuestState(context: VmxContext, rflags: bigint): void {
   const { state } = context.processor;
   const { vmcs } = context;
   vmcs.write(Field.guestCr0, state.cr0);
-  vmcs.write(Field.guestCr3, state.cr3);
-  vmcs.write(Field.guestCr4, state.cr4);
-  vmcs.write(Field.guestSysenterCs, state.sysenterCs);
-  vmcs.write(Field.guestSysenterEsp, state.sysenterEsp);
-  vmcs.write(Field.guestSysenterEip, state.sysenterEip);
+  vmcs.saveState(carriedState);
   saveByControl(context, vmcs);
-  for (const segment of guestSegments) {
-    vmcs.write32(segment.selector, state[`${segment.name}Selector`]);
-    vmcs.write(segment.base, state[`${segment.name}Base`]);
-    vmcs.write32(segment.limit, state[`${segment.name}Limit`]);
-    vmcs.write32(segment.rights, state[`${segment.name}Access`]);
-  }
-  vmcs.write(Field.guestGdtrBase, state.gdtrBase);
-  vmcs.write32(Field.guestGdtrLimit, state.gdtrLimit);
-  vmcs.write(Field.guestIdtrBase, state.idtrBase);
-  vmcs.write32(Field.guestIdtrLimit, state.idtrLimit);
-  vmcs.write(Field.guestRsp, state.rsp);
-  vmcs.write(Field.guestRip, state.rip);
   vmcs.write(Field.guestRflags, rflags);
-  vmcs.write32(Field.guestActivityState, state.activity);
-  vmcs.write32(Field.guestInterruptibilityState, state.interruptibility);
   vmcs.write(Field.guestPendingDebugExceptions, pendingDebugExceptions(context, rflags));
 }
 

@@ -9,6 +9,7 @@ import {
   Rflags,
   SegmentAccess,
 } from '../cpu/registerBits.js';
+import type { SegmentName } from '../cpu/layout.js';
 import type { ProcessorState } from '../cpu/state.js';
 import type { VmxContext } from './context.js';
 import { VmxOperation } from './context.js';
@@ -70,37 +71,43 @@ function loadControlRegisters(context: VmxContext, hostIs64Bit: boolean): void {
   if (context.exit(Exit.loadEfer)) state.efer = vmcs.read(Field.hostEfer);
 }
 
+/** Names of a segment register's parts in the processor state. */
+const keysOf = <Name extends SegmentName>(name: Name) =>
+  ({
+    selector: `${name}Selector`,
+    base: `${name}Base`,
+    limit: `${name}Limit`,
+    rights: `${name}Access`,
+  }) as const;
+type SegmentKeys = ReturnType<typeof keysOf<SegmentName>>;
+const [cs, ss, ds, es, fs, gs] = (['cs', 'ss', 'ds', 'es', 'fs', 'gs'] as const).map(keysOf);
+
 /** SDM 3C 28.5.2. */
 function loadSegments(context: VmxContext, hostIs64Bit: boolean): void {
   const { state } = context.processor;
   const { vmcs } = context;
-  const set = (
-    name: 'cs' | 'ss' | 'ds' | 'es' | 'fs' | 'gs',
-    selector: number,
-    rights: number,
-    base: bigint,
-  ) => {
-    state[`${name}Selector`] = selector;
-    state[`${name}Base`] = base;
-    state[`${name}Limit`] = FLAT_LIMIT;
-    state[`${name}Access`] = rights;
+  const set = (keys: SegmentKeys, selector: number, rights: number, base: bigint): void => {
+    state[keys.selector] = selector;
+    state[keys.base] = base;
+    state[keys.limit] = FLAT_LIMIT;
+    state[keys.rights] = rights;
   };
   /** A null selector makes the register unusable; for SS that happens only in 64-bit mode, DPL 0 all the same. */
   const data = (selector: number) =>
     selector === 0 ? SegmentAccess.UNUSABLE : FLAT_DATA | SegmentAccess.DB | SegmentAccess.G;
 
   const codeSize = hostIs64Bit ? SegmentAccess.L : SegmentAccess.DB;
-  set('cs', vmcs.read32(Field.hostCsSelector), FLAT_CODE | SegmentAccess.G | codeSize, 0n);
-  const ss = vmcs.read32(Field.hostSsSelector);
-  set('ss', ss, data(ss), 0n);
-  const ds = vmcs.read32(Field.hostDsSelector);
-  set('ds', ds, data(ds), 0n);
-  const es = vmcs.read32(Field.hostEsSelector);
-  set('es', es, data(es), 0n);
-  const fs = vmcs.read32(Field.hostFsSelector);
-  set('fs', fs, data(fs), vmcs.read(Field.hostFsBase));
-  const gs = vmcs.read32(Field.hostGsSelector);
-  set('gs', gs, data(gs), vmcs.read(Field.hostGsBase));
+  set(cs, vmcs.read32(Field.hostCsSelector), FLAT_CODE | SegmentAccess.G | codeSize, 0n);
+  const ssSelector = vmcs.read32(Field.hostSsSelector);
+  set(ss, ssSelector, data(ssSelector), 0n);
+  const dsSelector = vmcs.read32(Field.hostDsSelector);
+  set(ds, dsSelector, data(dsSelector), 0n);
+  const esSelector = vmcs.read32(Field.hostEsSelector);
+  set(es, esSelector, data(esSelector), 0n);
+  const fsSelector = vmcs.read32(Field.hostFsSelector);
+  set(fs, fsSelector, data(fsSelector), vmcs.read(Field.hostFsBase));
+  const gsSelector = vmcs.read32(Field.hostGsSelector);
+  set(gs, gsSelector, data(gsSelector), vmcs.read(Field.hostGsBase));
 
   state.trSelector = vmcs.read32(Field.hostTrSelector);
   state.trBase = vmcs.read(Field.hostTrBase);

@@ -18,6 +18,15 @@ if (VMCS_FIELDS_OFFSET + vmcsFields.length * 8 > VMCS_REGION_SIZE) {
   throw new Error('the VMCS fields outgrew their region');
 }
 
+/** A VMCS field that VM entry and VM exit copy as it is, and where it lies in the processor state. */
+export interface StateField {
+  readonly field: VmcsField;
+  /** Byte offset in the linear memory. */
+  readonly state: number;
+  /** Eight bytes of state. */
+  readonly wide: boolean;
+}
+
 /** Typed access to one VMCS region, which lies in RAM and is page-aligned. */
 export class Vmcs {
   private readonly base: number;
@@ -63,6 +72,8 @@ export class Vmcs {
 
   /** The whole field, zero-extended. */
   read(field: VmcsField): bigint {
+    // The rest of a narrow field's eight bytes is whatever software left in the region.
+    if (field.width === 16 || field.width === 32) return BigInt(this.read32(field));
     return this.memory.u64[(this.base + field.offset) >>> 3];
   }
 
@@ -74,7 +85,8 @@ export class Vmcs {
 
   /** Bits 31:0 of the field as an unsigned number: all of a 16-bit or 32-bit field. */
   read32(field: VmcsField): number {
-    return this.memory.u32[(this.base + field.offset) >>> 2];
+    const value = this.memory.u32[(this.base + field.offset) >>> 2];
+    return field.width === 16 ? value & 0xffff : value;
   }
 
   /** Bits 63:32 of the field as an unsigned number. */
@@ -87,6 +99,26 @@ export class Vmcs {
     const word = (this.base + field.offset) >>> 2;
     this.memory.u32[word] = field.width === 16 ? value & 0xffff : value;
     this.memory.u32[word + 1] = 0;
+  }
+
+  /** Copies fields into the processor state, which lies in the same memory. */
+  loadState(rows: readonly StateField[]): void {
+    const words = this.memory.u32;
+    for (const { field, state, wide } of rows) {
+      const from = (this.base + field.offset) >>> 2;
+      words[state >>> 2] = field.width === 16 ? words[from] & 0xffff : words[from];
+      if (wide) words[(state >>> 2) + 1] = field.width === 'natural' ? words[from + 1] : 0;
+    }
+  }
+
+  /** Copies processor state into fields. */
+  saveState(rows: readonly StateField[]): void {
+    const words = this.memory.u32;
+    for (const { field, state, wide } of rows) {
+      const to = (this.base + field.offset) >>> 2;
+      words[to] = words[state >>> 2];
+      words[to + 1] = wide ? words[(state >>> 2) + 1] : 0;
+    }
   }
 
   /** What VMREAD of this encoding gives; undefined for a field that does not exist. */

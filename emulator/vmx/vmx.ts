@@ -16,6 +16,8 @@ import { CR0_FIXED0, CR4_FIXED0 } from './capabilities.js';
 import type { VmxHooks } from './context.js';
 import { VmxContext, VmxOperation } from './context.js';
 import { Secondary } from './controls.js';
+import type { DescribedGroup } from './description.js';
+import { describeVmcs } from './description.js';
 import { EptResult, EptWalker } from './ept.js';
 import type { ExitCause } from './exit.js';
 import { vmExit } from './exit.js';
@@ -87,6 +89,12 @@ export class Vmx implements Virtualization {
   vmcsAt(physicalAddress: number): Vmcs | undefined {
     const { memory } = this.context.processor;
     return Vmcs.isAt(memory, physicalAddress) ? new Vmcs(memory, physicalAddress) : undefined;
+  }
+
+  /** Every field of a VMCS by group, with its meaning; undefined where there is no VMCS. */
+  describe(physicalAddress: number): readonly DescribedGroup[] | undefined {
+    const vmcs = this.vmcsAt(physicalAddress);
+    return vmcs && describeVmcs(vmcs);
   }
 
   stateReplaced(): void {

@@ -24,7 +24,7 @@ import {
 } from '../interruption.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { require } from './rules.js';
+import { mustHold } from './rules.js';
 
 const EXECUTION = '27.2.1.1';
 const EXIT = '27.2.1.2';
@@ -70,9 +70,11 @@ const pageAddress = (field: VmcsField, control: string, used: (entry: EntryView)
   wording: `If "${control}" is 1, bits 11:0 of ${field.name} must be 0, and no bit beyond the physical-address width may be set.`,
   check: (entry) =>
     used(entry)
-      ? require(isPhysicalAddress(entry.value(field), 4096), 'a page-aligned physical address', entry.value(
-          field,
-        ))
+      ? mustHold(
+          isPhysicalAddress(entry.value(field), 4096),
+          'a page-aligned physical address',
+          entry.value(field),
+        )
       : undefined,
 });
 
@@ -86,10 +88,11 @@ const msrList = (section: string, address: VmcsField, count: VmcsField): readonl
     wording: `If ${count.name} is not 0, bits 3:0 of ${address.name} must be 0, and no bit beyond the physical-address width may be set.`,
     check: (entry) =>
       entry.number(count) !== 0
-        ? require(isPhysicalAddress(
+        ? mustHold(
+            isPhysicalAddress(entry.value(address), 16),
+            'a 16-byte-aligned physical address',
             entry.value(address),
-            16,
-          ), 'a 16-byte-aligned physical address', entry.value(address))
+          )
         : undefined,
   },
   {
@@ -100,7 +103,7 @@ const msrList = (section: string, address: VmcsField, count: VmcsField): readonl
       const entries = BigInt(entry.number(count));
       const last = entry.value(address) + entries * MSR_ENTRY_SIZE - 1n;
       return entries !== 0n
-        ? require(isPhysicalAddress(last), 'the last byte within the physical-address width', last)
+        ? mustHold(isPhysicalAddress(last), 'the last byte within the physical-address width', last)
         : undefined;
     },
   },
@@ -152,7 +155,7 @@ const eptPointerRules: readonly EntryRule[] = eptPointerFormat.map(({ id, wordin
   check: (entry) => {
     if (!(entry.secondary & Secondary.enableEpt)) return undefined;
     const pointer = entry.value(Field.eptPointer);
-    return require(holds(pointer), expected, pointer);
+    return mustHold(holds(pointer), expected, pointer);
   },
 }));
 
@@ -171,7 +174,7 @@ const executionRules: readonly EntryRule[] = [
     wording: 'The CR3-target count must not be greater than 4.',
     check: (entry) => {
       const count = entry.number(Field.cr3TargetCount);
-      return require(count <= CR3_TARGET_COUNT, `at most ${CR3_TARGET_COUNT}`, count);
+      return mustHold(count <= CR3_TARGET_COUNT, `at most ${CR3_TARGET_COUNT}`, count);
     },
   },
   pageAddress(Field.ioBitmapA, 'use I/O bitmaps', (entry) => (entry.primary & Primary.useIoBitmaps) !== 0),
@@ -182,17 +185,22 @@ const executionRules: readonly EntryRule[] = [
     section: EXECUTION,
     wording: 'If "NMI exiting" is 0, "virtual NMIs" must be 0.',
     check: (entry) =>
-      require((entry.pin & Pin.nmiExiting) !== 0 ||
-        (entry.pin & Pin.virtualNmis) === 0, '"virtual NMIs" 0 or "NMI exiting" 1', entry.pin),
+      mustHold(
+        (entry.pin & Pin.nmiExiting) !== 0 || (entry.pin & Pin.virtualNmis) === 0,
+        '"virtual NMIs" 0 or "NMI exiting" 1',
+        entry.pin,
+      ),
   },
   {
     id: 'controls.nmiWindowExiting',
     section: EXECUTION,
     wording: 'If "virtual NMIs" is 0, "NMI-window exiting" must be 0.',
     check: (entry) =>
-      require((entry.pin & Pin.virtualNmis) !== 0 ||
-        (entry.primary & Primary.nmiWindowExiting) ===
-          0, '"NMI-window exiting" 0 or "virtual NMIs" 1', entry.primary),
+      mustHold(
+        (entry.pin & Pin.virtualNmis) !== 0 || (entry.primary & Primary.nmiWindowExiting) === 0,
+        '"NMI-window exiting" 0 or "virtual NMIs" 1',
+        entry.primary,
+      ),
   },
   {
     id: 'controls.vpid',
@@ -200,7 +208,7 @@ const executionRules: readonly EntryRule[] = [
     wording: 'If "enable VPID" is 1, the VPID must not be 0000H.',
     check: (entry) =>
       entry.secondary & Secondary.enableVpid
-        ? require(entry.number(Field.virtualProcessorIdentifier) !== 0, 'a VPID that is not 0', 0)
+        ? mustHold(entry.number(Field.virtualProcessorIdentifier) !== 0, 'a VPID that is not 0', 0)
         : undefined,
   },
   ...eptPointerRules,
@@ -209,8 +217,11 @@ const executionRules: readonly EntryRule[] = [
     section: EXECUTION,
     wording: 'If "unrestricted guest" is 1, "enable EPT" must be 1.',
     check: (entry) =>
-      require(!(entry.secondary & Secondary.unrestrictedGuest) ||
-        (entry.secondary & Secondary.enableEpt) !== 0, '"enable EPT" 1', entry.secondary),
+      mustHold(
+        !(entry.secondary & Secondary.unrestrictedGuest) || (entry.secondary & Secondary.enableEpt) !== 0,
+        '"enable EPT" 1',
+        entry.secondary,
+      ),
   },
 ];
 
@@ -241,17 +252,24 @@ const entryRules: readonly EntryRule[] = [
     'type',
     'The interruption type must not be reserved (1), nor other event (7) without the monitor trap flag.',
     (entry, { type }) =>
-      require(type !== InterruptionType.RESERVED &&
-        type !== InterruptionType.OTHER_EVENT, 'type 0, 2, 3, 4, 5 or 6', entry.interruption),
+      mustHold(
+        type !== InterruptionType.RESERVED && type !== InterruptionType.OTHER_EVENT,
+        'type 0, 2, 3, 4, 5 or 6',
+        entry.interruption,
+      ),
   ),
   injection('nmiVector', 'If the interruption type is NMI, the vector must be 2.', (_, { type, vector }) =>
-    require(type !== InterruptionType.NMI || vector === 2, 'vector 2', vector),
+    mustHold(type !== InterruptionType.NMI || vector === 2, 'vector 2', vector),
   ),
   injection(
     'exceptionVector',
     'If the interruption type is hardware exception, the vector must be at most 31.',
     (_, { type, vector }) =>
-      require(type !== InterruptionType.HARDWARE_EXCEPTION || vector <= 31, 'a vector of at most 31', vector),
+      mustHold(
+        type !== InterruptionType.HARDWARE_EXCEPTION || vector <= 31,
+        'a vector of at most 31',
+        vector,
+      ),
   ),
   injection(
     'deliverErrorCode',
@@ -261,18 +279,22 @@ const entryRules: readonly EntryRule[] = [
         !(entry.secondary & Secondary.unrestrictedGuest) || (entry.value(Field.guestCr0) & Cr0.PE) !== 0n;
       const expected =
         type === InterruptionType.HARDWARE_EXCEPTION && protectedMode && exceptionHasErrorCode(vector);
-      return require(hasErrorCode === expected, `bit 11 ${expected ? 'set' : 'clear'}`, entry.interruption);
+      return mustHold(
+        hasErrorCode === expected,
+        () => `bit 11 ${expected ? 'set' : 'clear'}`,
+        entry.interruption,
+      );
     },
   ),
   injection('reserved', 'Reserved bits 30:12 of the interruption-information field must be 0.', (entry) =>
-    require((entry.interruption & 0x7fff_f000) === 0, 'bits 30:12 clear', entry.interruption),
+    mustHold((entry.interruption & 0x7fff_f000) === 0, 'bits 30:12 clear', entry.interruption),
   ),
   injection(
     'errorCode',
     'If the deliver-error-code bit is 1, bits 31:16 of the error code must be 0.',
     (entry, { hasErrorCode }) => {
       const code = entry.number(Field.vmEntryExceptionErrorCode);
-      return require(!hasErrorCode || code >>> 16 === 0, 'bits 31:16 clear', code);
+      return mustHold(!hasErrorCode || code >>> 16 === 0, 'bits 31:16 clear', code);
     },
   ),
   injection(
@@ -280,7 +302,7 @@ const entryRules: readonly EntryRule[] = [
     'For software interrupts and exceptions, the instruction length must be 1 to 15.',
     (entry, { type }) => {
       const length = entry.number(Field.vmEntryInstructionLength);
-      return require(!isSoftwareEvent(type) || (length >= 1 && length <= 15), '1 to 15', length);
+      return mustHold(!isSoftwareEvent(type) || (length >= 1 && length <= 15), '1 to 15', length);
     },
   ),
   ...msrList(ENTRY, Field.vmEntryMsrLoadAddress, Field.vmEntryMsrLoadCount),

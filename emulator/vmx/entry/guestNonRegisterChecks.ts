@@ -11,7 +11,7 @@ import { DEBUGCTL_BTF } from '../processorLimits.js';
 import { segmentDpl } from '../segmentFormat.js';
 import { readPdptes } from '../pdptes.js';
 import type { EntryRule, EntryView, Violation } from './rules.js';
-import { hex, require } from './rules.js';
+import { hex, mustHold } from './rules.js';
 
 const SECTION = '27.3.1.5';
 const PDPTES = '27.3.1.6';
@@ -63,19 +63,25 @@ const activityRules: readonly EntryRule[] = [
     'activityState.supported',
     'The activity state must be one that IA32_VMX_MISC reports: 0, 1 or 2.',
     (entry) =>
-      require(activity(entry) <= Activity.SHUTDOWN, 'active (0), HLT (1) or shutdown (2)', activity(entry)),
+      mustHold(activity(entry) <= Activity.SHUTDOWN, 'active (0), HLT (1) or shutdown (2)', activity(entry)),
   ),
   rule('activityState.hlt', 'The activity state must not be HLT if SS.DPL is not 0.', (entry) => {
     const dpl = segmentDpl(entry.number(Field.guestSsAccessRights));
-    return require(activity(entry) !== Activity.HLT ||
-      dpl === 0, 'SS.DPL 0 in the HLT state', `SS.DPL ${dpl}`);
+    return mustHold(
+      activity(entry) !== Activity.HLT || dpl === 0,
+      'SS.DPL 0 in the HLT state',
+      () => `SS.DPL ${dpl}`,
+    );
   }),
   rule(
     'activityState.blocking',
     'The activity state must be active if there is blocking by STI or by MOV SS.',
     (entry) =>
-      require(!(interruptibility(entry) & EVENT_BLOCKING) ||
-        activity(entry) === Activity.ACTIVE, 'active (0)', activity(entry)),
+      mustHold(
+        !(interruptibility(entry) & EVENT_BLOCKING) || activity(entry) === Activity.ACTIVE,
+        'active (0)',
+        activity(entry),
+      ),
   ),
   injecting(
     'activityState.injection',
@@ -86,7 +92,11 @@ const activityRules: readonly EntryRule[] = [
         state === Activity.ACTIVE ||
         (state === Activity.HLT && wakesFromHlt(event)) ||
         (state === Activity.SHUTDOWN && wakesFromShutdown(event));
-      return require(admitted, 'an event that wakes the processor', `activity state ${state}, event ${hex(entry.interruption)}`);
+      return mustHold(
+        admitted,
+        'an event that wakes the processor',
+        () => `activity state ${state}, event ${hex(entry.interruption)}`,
+      );
     },
   ),
 ];
@@ -97,45 +107,63 @@ const INTERRUPTIBILITY_RESERVED = ~0xf;
 
 const interruptibilityRules: readonly EntryRule[] = [
   rule('interruptibility.reserved', 'Reserved bits 31:4 of the interruptibility state must be 0.', (entry) =>
-    require((interruptibility(entry) & INTERRUPTIBILITY_RESERVED) === 0, 'bits 31:4 clear', interruptibility(
-      entry,
-    )),
+    mustHold(
+      (interruptibility(entry) & INTERRUPTIBILITY_RESERVED) === 0,
+      'bits 31:4 clear',
+      interruptibility(entry),
+    ),
   ),
   rule(
     'interruptibility.both',
     'Blocking by STI and blocking by MOV SS must not both be indicated.',
     (entry) =>
-      require((interruptibility(entry) & EVENT_BLOCKING) !==
-        EVENT_BLOCKING, 'at most one of bits 0 and 1', interruptibility(entry)),
+      mustHold(
+        (interruptibility(entry) & EVENT_BLOCKING) !== EVENT_BLOCKING,
+        'at most one of bits 0 and 1',
+        interruptibility(entry),
+      ),
   ),
   rule('interruptibility.sti', 'Blocking by STI must be 0 if RFLAGS.IF is 0.', (entry) =>
-    require(!(interruptibility(entry) & Interruptibility.STI) ||
-      (rflags(entry) & Rflags.IF) !== 0n, 'bit 0 clear, or IF set', interruptibility(entry)),
+    mustHold(
+      !(interruptibility(entry) & Interruptibility.STI) || (rflags(entry) & Rflags.IF) !== 0n,
+      'bit 0 clear, or IF set',
+      interruptibility(entry),
+    ),
   ),
   injecting(
     'interruptibility.interrupt',
     'Blocking by STI and by MOV SS must be 0 if the event to inject is an external interrupt.',
     (entry, { type }) =>
-      require(type !== InterruptionType.EXTERNAL_INTERRUPT ||
-        !(interruptibility(entry) & EVENT_BLOCKING), 'bits 1:0 clear', interruptibility(entry)),
+      mustHold(
+        type !== InterruptionType.EXTERNAL_INTERRUPT || !(interruptibility(entry) & EVENT_BLOCKING),
+        'bits 1:0 clear',
+        interruptibility(entry),
+      ),
   ),
   injecting(
     'interruptibility.nmi',
     'Blocking by MOV SS must be 0 if the event to inject is an NMI.',
     (entry, { type }) =>
-      require(type !== InterruptionType.NMI ||
-        !(interruptibility(entry) & Interruptibility.MOV_SS), 'bit 1 clear', interruptibility(entry)),
+      mustHold(
+        type !== InterruptionType.NMI || !(interruptibility(entry) & Interruptibility.MOV_SS),
+        'bit 1 clear',
+        interruptibility(entry),
+      ),
   ),
   rule('interruptibility.smi', 'Blocking by SMI must be 0 outside SMM.', (entry) =>
-    require(!(interruptibility(entry) & Interruptibility.SMI), 'bit 2 clear', interruptibility(entry)),
+    mustHold(!(interruptibility(entry) & Interruptibility.SMI), 'bit 2 clear', interruptibility(entry)),
   ),
   injecting(
     'interruptibility.virtualNmi',
     'Blocking by NMI must be 0 if "virtual NMIs" is 1 and the event to inject is an NMI.',
     (entry, { type }) =>
-      require(type !== InterruptionType.NMI ||
-        !(entry.pin & Pin.virtualNmis) ||
-        !(interruptibility(entry) & Interruptibility.NMI), 'bit 3 clear', interruptibility(entry)),
+      mustHold(
+        type !== InterruptionType.NMI ||
+          !(entry.pin & Pin.virtualNmis) ||
+          !(interruptibility(entry) & Interruptibility.NMI),
+        'bit 3 clear',
+        interruptibility(entry),
+      ),
   ),
 ];
 
@@ -148,7 +176,7 @@ const PENDING_RESERVED = ~(0xfn | (1n << 12n) | PENDING_BS);
 const pendingDebugRules: readonly EntryRule[] = [
   rule('pendingDebug.reserved', 'Reserved bits of the pending debug exceptions must be 0.', (entry) => {
     const pending = entry.value(Field.guestPendingDebugExceptions);
-    return require((pending & PENDING_RESERVED) === 0n, 'only bits 3:0, 12 and 14', pending);
+    return mustHold((pending & PENDING_RESERVED) === 0n, 'only bits 3:0, 12 and 14', pending);
   }),
   rule(
     'pendingDebug.singleStep',
@@ -159,8 +187,11 @@ const pendingDebugRules: readonly EntryRule[] = [
         entry.entry & Entry.loadDebugControls ? entry.value(Field.guestDebugctl) : entry.state.debugctl;
       const singleStep = (rflags(entry) & Rflags.TF) !== 0n && (debugctl & DEBUGCTL_BTF) === 0n;
       const pending = entry.value(Field.guestPendingDebugExceptions);
-      return require(((pending & PENDING_BS) !== 0n) ===
-        singleStep, `BS ${singleStep ? 'set' : 'clear'}`, pending);
+      return mustHold(
+        ((pending & PENDING_BS) !== 0n) === singleStep,
+        () => `BS ${singleStep ? 'set' : 'clear'}`,
+        pending,
+      );
     },
   ),
 ];
@@ -178,7 +209,7 @@ const linkRule = (
   rule(`linkPointer.${id}`, `The VMCS link pointer, unless all ones: ${wording}`, (entry) => {
     const link = entry.value(Field.vmcsLinkPointer);
     if (link === NO_LINK) return undefined;
-    return require(holds(entry, link), expected, link, EntryQualification.LINK_POINTER);
+    return mustHold(holds(entry, link), expected, link, EntryQualification.LINK_POINTER);
   });
 
 const linkPointerRules: readonly EntryRule[] = [

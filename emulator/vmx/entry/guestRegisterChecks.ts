@@ -9,7 +9,7 @@ import { decodeInterruption, InterruptionType, isValidInterruption } from '../in
 import { isPhysicalAddress } from '../physicalMemory.js';
 import { DEBUGCTL_SUPPORTED, EFER_SUPPORTED } from '../processorLimits.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { canonicalRule, fitsFixedBits, require } from './rules.js';
+import { canonicalRule, fitsFixedBits, mustHold } from './rules.js';
 
 const REGISTERS = '27.3.1.1';
 const DESCRIPTOR_TABLES = '27.3.1.3';
@@ -30,11 +30,11 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       const cr0 = entry.value(Field.guestCr0);
       const ones = cr0FixedOne(entry);
-      return require(fitsFixedBits(
+      return mustHold(
+        fitsFixedBits(cr0, ones, CR0_FIXED1),
+        () => `bits 0x${ones.toString(16)} set, 63:32 clear`,
         cr0,
-        ones,
-        CR0_FIXED1,
-      ), `bits 0x${ones.toString(16)} set, 63:32 clear`, cr0);
+      );
     },
   },
   {
@@ -43,7 +43,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     wording: 'If bit 31 of the CR0 field (PG) is 1, bit 0 (PE) must be 1.',
     check: (entry) => {
       const cr0 = entry.value(Field.guestCr0);
-      return require((cr0 & Cr0.PG) === 0n || (cr0 & Cr0.PE) !== 0n, 'PE set with PG', cr0);
+      return mustHold((cr0 & Cr0.PG) === 0n || (cr0 & Cr0.PE) !== 0n, 'PE set with PG', cr0);
     },
   },
   {
@@ -52,11 +52,11 @@ export const guestRegisterRules: readonly EntryRule[] = [
     wording: 'The CR4 field must not set any bit to a value not supported in VMX operation.',
     check: (entry) => {
       const cr4 = entry.value(Field.guestCr4);
-      return require(fitsFixedBits(
+      return mustHold(
+        fitsFixedBits(cr4, CR4_FIXED0, entry.cr4Supported),
+        () => `VMXE set, no bit outside 0x${entry.cr4Supported.toString(16)}`,
         cr4,
-        CR4_FIXED0,
-        entry.cr4Supported,
-      ), `VMXE set, no bit outside 0x${entry.cr4Supported.toString(16)}`, cr4);
+      );
     },
   },
   {
@@ -66,7 +66,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!loadsDebugControls(entry)) return undefined;
       const debugctl = entry.value(Field.guestDebugctl);
-      return require((debugctl & ~DEBUGCTL_SUPPORTED) === 0n, 'reserved bits clear', debugctl);
+      return mustHold((debugctl & ~DEBUGCTL_SUPPORTED) === 0n, 'reserved bits clear', debugctl);
     },
   },
   {
@@ -77,9 +77,11 @@ export const guestRegisterRules: readonly EntryRule[] = [
       if (!entry.guestIsIa32e) return undefined;
       const cr0 = entry.value(Field.guestCr0);
       const cr4 = entry.value(Field.guestCr4);
-      return require((cr0 & Cr0.PG) !== 0n &&
-        (cr4 & Cr4.PAE) !==
-          0n, 'CR0.PG and CR4.PAE set', `CR0 0x${cr0.toString(16)}, CR4 0x${cr4.toString(16)}`);
+      return mustHold(
+        (cr0 & Cr0.PG) !== 0n && (cr4 & Cr4.PAE) !== 0n,
+        'CR0.PG and CR4.PAE set',
+        () => `CR0 0x${cr0.toString(16)}, CR4 0x${cr4.toString(16)}`,
+      );
     },
   },
   {
@@ -88,7 +90,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     wording: 'If "IA-32e mode guest" is 0, CR4.PCIDE must be 0.',
     check: (entry) => {
       const cr4 = entry.value(Field.guestCr4);
-      return require(entry.guestIsIa32e || (cr4 & Cr4.PCIDE) === 0n, 'PCIDE clear', cr4);
+      return mustHold(entry.guestIsIa32e || (cr4 & Cr4.PCIDE) === 0n, 'PCIDE clear', cr4);
     },
   },
   {
@@ -97,7 +99,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     wording: 'No bit of the CR3 field beyond the physical-address width may be set.',
     check: (entry) => {
       const cr3 = entry.value(Field.guestCr3);
-      return require(isPhysicalAddress(cr3), 'an address within the physical-address width', cr3);
+      return mustHold(isPhysicalAddress(cr3), 'an address within the physical-address width', cr3);
     },
   },
   {
@@ -107,7 +109,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!loadsDebugControls(entry)) return undefined;
       const dr7 = entry.value(Field.guestDr7);
-      return require(dr7 >> 32n === 0n, 'bits 63:32 clear', dr7);
+      return mustHold(dr7 >> 32n === 0n, 'bits 63:32 clear', dr7);
     },
   },
   canonicalRule('guest', Field.guestSysenterEsp, REGISTERS),
@@ -120,7 +122,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!(entry.entry & Entry.loadPat)) return undefined;
       const pat = entry.value(Field.guestPat);
-      return require(isValidPat(pat), 'eight memory types', pat);
+      return mustHold(isValidPat(pat), 'eight memory types', pat);
     },
   },
   {
@@ -130,7 +132,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!loadsEfer(entry)) return undefined;
       const efer = entry.value(Field.guestEfer);
-      return require((efer & ~EFER_SUPPORTED) === 0n, 'only SCE, LME, LMA and NXE', efer);
+      return mustHold((efer & ~EFER_SUPPORTED) === 0n, 'only SCE, LME, LMA and NXE', efer);
     },
   },
   {
@@ -140,8 +142,11 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!loadsEfer(entry)) return undefined;
       const efer = entry.value(Field.guestEfer);
-      return require(((efer & Efer.LMA) !== 0n) ===
-        entry.guestIsIa32e, `LMA ${entry.guestIsIa32e ? 'set' : 'clear'}`, efer);
+      return mustHold(
+        ((efer & Efer.LMA) !== 0n) === entry.guestIsIa32e,
+        () => `LMA ${entry.guestIsIa32e ? 'set' : 'clear'}`,
+        efer,
+      );
     },
   },
   {
@@ -151,7 +156,7 @@ export const guestRegisterRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!loadsEfer(entry) || !(entry.value(Field.guestCr0) & Cr0.PG)) return undefined;
       const efer = entry.value(Field.guestEfer);
-      return require(((efer & Efer.LMA) !== 0n) === ((efer & Efer.LME) !== 0n), 'LME equal to LMA', efer);
+      return mustHold(((efer & Efer.LMA) !== 0n) === ((efer & Efer.LME) !== 0n), 'LME equal to LMA', efer);
     },
   },
 ];
@@ -160,7 +165,7 @@ const tableLimit = (field: VmcsField): EntryRule => ({
   id: `guest.${field.name}`,
   section: DESCRIPTOR_TABLES,
   wording: `Bits 31:16 of ${field.name} must be 0.`,
-  check: (entry) => require(entry.number(field) <= 0xffff, 'bits 31:16 clear', entry.number(field)),
+  check: (entry) => mustHold(entry.number(field) <= 0xffff, 'bits 31:16 clear', entry.number(field)),
 });
 
 export const guestDescriptorTableRules: readonly EntryRule[] = [
@@ -181,7 +186,7 @@ export const guestRipRules: readonly EntryRule[] = [
       'Bits 63:32 of the RIP field must be 0 unless the guest is in 64-bit mode ("IA-32e mode guest" 1, CS.L 1).',
     check: (entry) => {
       const rip = entry.value(Field.guestRip);
-      return require(is64BitGuest(entry) || rip >> 32n === 0n, 'bits 63:32 clear', rip);
+      return mustHold(is64BitGuest(entry) || rip >> 32n === 0n, 'bits 63:32 clear', rip);
     },
   },
   {
@@ -191,9 +196,11 @@ export const guestRipRules: readonly EntryRule[] = [
     wording: 'In 64-bit mode, bits 63:48 of the RIP field must be identical.',
     check: (entry) => {
       const rip = entry.value(Field.guestRip);
-      return require(!is64BitGuest(entry) ||
-        isCanonical(rip & ~(1n << 47n)) ||
-        isCanonical(rip | (1n << 47n)), 'bits 63:48 identical', rip);
+      return mustHold(
+        !is64BitGuest(entry) || isCanonical(rip & ~(1n << 47n)) || isCanonical(rip | (1n << 47n)),
+        'bits 63:48 identical',
+        rip,
+      );
     },
   },
   {
@@ -202,8 +209,11 @@ export const guestRipRules: readonly EntryRule[] = [
     wording: 'Reserved bits 63:22, 15, 5 and 3 of the RFLAGS field must be 0, and bit 1 must be 1.',
     check: (entry) => {
       const rflags = entry.value(Field.guestRflags);
-      return require((rflags & RFLAGS_RESERVED) === 0n &&
-        (rflags & Rflags.FIXED) !== 0n, 'reserved bits clear, bit 1 set', rflags);
+      return mustHold(
+        (rflags & RFLAGS_RESERVED) === 0n && (rflags & Rflags.FIXED) !== 0n,
+        'reserved bits clear, bit 1 set',
+        rflags,
+      );
     },
   },
   {
@@ -213,7 +223,7 @@ export const guestRipRules: readonly EntryRule[] = [
     check: (entry) => {
       const rflags = entry.value(Field.guestRflags);
       const mayBeSet = !entry.guestIsIa32e && (entry.value(Field.guestCr0) & Cr0.PE) !== 0n;
-      return require(mayBeSet || (rflags & Rflags.VM) === 0n, 'VM clear', rflags);
+      return mustHold(mayBeSet || (rflags & Rflags.VM) === 0n, 'VM clear', rflags);
     },
   },
   {
@@ -225,7 +235,7 @@ export const guestRipRules: readonly EntryRule[] = [
       const injectsInterrupt =
         isValidInterruption(entry.interruption) &&
         decodeInterruption(entry.interruption).type === InterruptionType.EXTERNAL_INTERRUPT;
-      return require(!injectsInterrupt || (rflags & Rflags.IF) !== 0n, 'IF set', rflags);
+      return mustHold(!injectsInterrupt || (rflags & Rflags.IF) !== 0n, 'IF set', rflags);
     },
   },
 ];

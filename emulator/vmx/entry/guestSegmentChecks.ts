@@ -15,7 +15,7 @@ import {
 import type { SegmentFields } from '../segmentFields.js';
 import { guestSegment } from '../segmentFields.js';
 import type { EntryRule, EntryView, Violation } from './rules.js';
-import { hex, require } from './rules.js';
+import { hex, mustHold } from './rules.js';
 
 const SECTION = '27.3.1.2';
 
@@ -39,12 +39,14 @@ const rule = (
 
 const selectorRules: readonly EntryRule[] = [
   rule(tr, 'ti', 'TR: the TI flag of the selector must be 0.', (entry) =>
-    require((entry.number(tr.selector) & 4) === 0, 'TI clear', entry.number(tr.selector)),
+    mustHold((entry.number(tr.selector) & 4) === 0, 'TI clear', entry.number(tr.selector)),
   ),
   rule(ldtr, 'ti', 'LDTR: if usable, the TI flag of the selector must be 0.', (entry) =>
-    require(!usable(entry, ldtr) || (entry.number(ldtr.selector) & 4) === 0, 'TI clear', entry.number(
-      ldtr.selector,
-    )),
+    mustHold(
+      !usable(entry, ldtr) || (entry.number(ldtr.selector) & 4) === 0,
+      'TI clear',
+      entry.number(ldtr.selector),
+    ),
   ),
   rule(
     ss,
@@ -54,7 +56,11 @@ const selectorRules: readonly EntryRule[] = [
       if (isVirtual8086(entry) || isUnrestricted(entry)) return undefined;
       const expected = entry.number(cs.selector) & 3;
       const found = entry.number(ss.selector) & 3;
-      return require(found === expected, `RPL ${expected}`, `RPL ${found}`);
+      return mustHold(
+        found === expected,
+        () => `RPL ${expected}`,
+        () => `RPL ${found}`,
+      );
     },
   ),
 ];
@@ -69,7 +75,7 @@ const virtual8086Base = (register: SegmentFields): EntryRule =>
     (entry) => {
       if (!isVirtual8086(entry)) return undefined;
       const expected = BigInt(entry.number(register.selector)) << 4n;
-      return require(entry.value(register.base) === expected, hex(expected), entry.value(register.base));
+      return mustHold(entry.value(register.base) === expected, hex(expected), entry.value(register.base));
     },
   );
 
@@ -81,7 +87,11 @@ const canonicalBase = (register: SegmentFields, onlyUsable: boolean): EntryRule 
     (entry) =>
       onlyUsable && !usable(entry, register)
         ? undefined
-        : require(isCanonical(entry.value(register.base)), 'a canonical address', entry.value(register.base)),
+        : mustHold(
+            isCanonical(entry.value(register.base)),
+            'a canonical address',
+            entry.value(register.base),
+          ),
   );
 
 const base32 = (register: SegmentFields, onlyUsable: boolean): EntryRule =>
@@ -92,7 +102,7 @@ const base32 = (register: SegmentFields, onlyUsable: boolean): EntryRule =>
     (entry) =>
       onlyUsable && !usable(entry, register)
         ? undefined
-        : require(entry.value(register.base) >> 32n === 0n, 'bits 63:32 clear', entry.value(register.base)),
+        : mustHold(entry.value(register.base) >> 32n === 0n, 'bits 63:32 clear', entry.value(register.base)),
   );
 
 const baseRules: readonly EntryRule[] = [
@@ -118,9 +128,11 @@ const virtual8086Rules: readonly EntryRule[] = [
       'limit.virtual8086',
       `${register.name.toUpperCase()}: in virtual-8086 mode the limit must be FFFFH.`,
       (entry) =>
-        require(!isVirtual8086(entry) || entry.number(register.limit) === 0xffff, '0xffff', entry.number(
-          register.limit,
-        )),
+        mustHold(
+          !isVirtual8086(entry) || entry.number(register.limit) === 0xffff,
+          '0xffff',
+          entry.number(register.limit),
+        ),
     ),
   ),
   ...codeAndData.map((register) =>
@@ -129,8 +141,11 @@ const virtual8086Rules: readonly EntryRule[] = [
       'rights.virtual8086',
       `${register.name.toUpperCase()}: in virtual-8086 mode the access rights must be F3H.`,
       (entry) =>
-        require(!isVirtual8086(entry) ||
-          entry.number(register.rights) === VIRTUAL_8086_RIGHTS, '0xf3', entry.number(register.rights)),
+        mustHold(
+          !isVirtual8086(entry) || entry.number(register.rights) === VIRTUAL_8086_RIGHTS,
+          '0xf3',
+          entry.number(register.rights),
+        ),
     ),
   ),
 ];
@@ -162,7 +177,7 @@ const csRules: readonly EntryRule[] = [
       const type = segmentType(rights);
       const accessedCode = isCodeType(type) && (type & AccessRights.ACCESSED) !== 0;
       const realMode = type === SegmentType.DATA_READ_WRITE_ACCESSED && isUnrestricted(entry);
-      return require(accessedCode || realMode, '9, 11, 13, 15 (or 3, unrestricted)', type);
+      return mustHold(accessedCode || realMode, '9, 11, 13, 15 (or 3, unrestricted)', type);
     },
   ),
 ];
@@ -172,7 +187,7 @@ const ssTypeRule = rightsRule(ss, 'type', 'if usable, the type must be 3 or 7.',
   const writableData =
     type === SegmentType.DATA_READ_WRITE_ACCESSED ||
     type === SegmentType.DATA_READ_WRITE_EXPAND_DOWN_ACCESSED;
-  return require(writableData, '3 or 7', type);
+  return mustHold(writableData, '3 or 7', type);
 });
 
 const dataTypeRule = (register: SegmentFields): EntryRule =>
@@ -183,7 +198,7 @@ const dataTypeRule = (register: SegmentFields): EntryRule =>
     (_, rights) => {
       const type = segmentType(rights);
       const readable = !isCodeType(type) || (type & AccessRights.WRITABLE_OR_READABLE) !== 0;
-      return require((type & AccessRights.ACCESSED) !== 0 && readable, 'an accessed, readable type', type);
+      return mustHold((type & AccessRights.ACCESSED) !== 0 && readable, 'an accessed, readable type', type);
     },
   );
 
@@ -195,9 +210,18 @@ const csDplRule = rightsRule(
     const type = segmentType(rights);
     const dpl = segmentDpl(rights);
     const ssDpl = segmentDpl(entry.number(ss.rights));
-    if (!isCodeType(type)) return require(dpl === 0, 'DPL 0', `DPL ${dpl}`);
-    if (isConforming(type)) return require(dpl <= ssDpl, `DPL at most ${ssDpl}`, `DPL ${dpl}`);
-    return require(dpl === ssDpl, `DPL ${ssDpl}`, `DPL ${dpl}`);
+    if (!isCodeType(type)) return mustHold(dpl === 0, 'DPL 0', () => `DPL ${dpl}`);
+    if (isConforming(type))
+      return mustHold(
+        dpl <= ssDpl,
+        () => `DPL at most ${ssDpl}`,
+        () => `DPL ${dpl}`,
+      );
+    return mustHold(
+      dpl === ssDpl,
+      () => `DPL ${ssDpl}`,
+      () => `DPL ${dpl}`,
+    );
   },
 );
 
@@ -211,7 +235,11 @@ const ssDplRules: readonly EntryRule[] = [
       if (isVirtual8086(entry) || isUnrestricted(entry)) return undefined;
       const rpl = entry.number(ss.selector) & 3;
       const dpl = segmentDpl(entry.number(ss.rights));
-      return require(dpl === rpl, `DPL ${rpl}`, `DPL ${dpl}`);
+      return mustHold(
+        dpl === rpl,
+        () => `DPL ${rpl}`,
+        () => `DPL ${dpl}`,
+      );
     },
   ),
   rule(ss, 'rights.dplRealMode', 'SS: the DPL must be 0 if the type of CS is 3 or CR0.PE is 0.', (entry) => {
@@ -220,7 +248,7 @@ const ssDplRules: readonly EntryRule[] = [
       segmentType(entry.number(cs.rights)) === SegmentType.DATA_READ_WRITE_ACCESSED ||
       !(entry.value(Field.guestCr0) & Cr0.PE);
     const dpl = segmentDpl(entry.number(ss.rights));
-    return require(!realMode || dpl === 0, 'DPL 0', `DPL ${dpl}`);
+    return mustHold(!realMode || dpl === 0, 'DPL 0', () => `DPL ${dpl}`);
   }),
 ];
 
@@ -233,29 +261,34 @@ const dataDplRule = (register: SegmentFields): EntryRule =>
       if (isUnrestricted(entry) || isConforming(segmentType(rights))) return undefined;
       const rpl = entry.number(register.selector) & 3;
       const dpl = segmentDpl(rights);
-      return require(dpl >= rpl, `DPL at least ${rpl}`, `DPL ${dpl}`);
+      return mustHold(
+        dpl >= rpl,
+        () => `DPL at least ${rpl}`,
+        () => `DPL ${dpl}`,
+      );
     },
   );
 
 const commonRules = (register: SegmentFields): readonly EntryRule[] => [
   rightsRule(register, 's', 'the S flag must be 1.', (_, rights) =>
-    require((rights & AccessRights.S) !== 0, 'S set', rights),
+    mustHold((rights & AccessRights.S) !== 0, 'S set', rights),
   ),
   rightsRule(register, 'p', 'the P flag must be 1.', (_, rights) =>
-    require((rights & AccessRights.P) !== 0, 'P set', rights),
+    mustHold((rights & AccessRights.P) !== 0, 'P set', rights),
   ),
   rightsRule(register, 'reservedLow', 'bits 11:8 must be 0.', (_, rights) =>
-    require((rights & ACCESS_RIGHTS_RESERVED_LOW) === 0, 'bits 11:8 clear', rights),
+    mustHold((rights & ACCESS_RIGHTS_RESERVED_LOW) === 0, 'bits 11:8 clear', rights),
   ),
   rightsRule(register, 'granularity', 'the G flag must fit the limit.', (entry, rights) => {
     const limit = entry.number(register.limit);
-    return require(granularityFits(
-      limit,
-      rights,
-    ), GRANULARITY, `limit ${hex(limit)}, access rights ${hex(rights)}`);
+    return mustHold(
+      granularityFits(limit, rights),
+      GRANULARITY,
+      () => `limit ${hex(limit)}, access rights ${hex(rights)}`,
+    );
   }),
   rightsRule(register, 'reservedHigh', 'bits 31:17 must be 0.', (_, rights) =>
-    require((rights & ACCESS_RIGHTS_RESERVED_HIGH) === 0, 'bits 31:17 clear', rights),
+    mustHold((rights & ACCESS_RIGHTS_RESERVED_HIGH) === 0, 'bits 31:17 clear', rights),
   ),
 ];
 
@@ -266,9 +299,11 @@ const csDefaultSizeRule = rightsRule(
   'db',
   'if "IA-32e mode guest" is 1 and the L flag is 1, the D/B flag must be 0.',
   (entry, rights) =>
-    require(!entry.guestIsIa32e ||
-      !(rights & AccessRights.L) ||
-      !(rights & AccessRights.DB), 'D/B clear in 64-bit mode', rights),
+    mustHold(
+      !entry.guestIsIa32e || !(rights & AccessRights.L) || !(rights & AccessRights.DB),
+      'D/B clear in 64-bit mode',
+      rights,
+    ),
 );
 
 // -------------------------------------------------------------- TR and LDTR
@@ -290,23 +325,24 @@ const systemRules = (register: SegmentFields, onlyUsable: boolean): readonly Ent
     );
   return [
     systemRule('s', 'the S flag must be 0.', (_, rights) =>
-      require((rights & AccessRights.S) === 0, 'S clear', rights),
+      mustHold((rights & AccessRights.S) === 0, 'S clear', rights),
     ),
     systemRule('p', 'the P flag must be 1.', (_, rights) =>
-      require((rights & AccessRights.P) !== 0, 'P set', rights),
+      mustHold((rights & AccessRights.P) !== 0, 'P set', rights),
     ),
     systemRule('reservedLow', 'bits 11:8 must be 0.', (_, rights) =>
-      require((rights & ACCESS_RIGHTS_RESERVED_LOW) === 0, 'bits 11:8 clear', rights),
+      mustHold((rights & ACCESS_RIGHTS_RESERVED_LOW) === 0, 'bits 11:8 clear', rights),
     ),
     systemRule('granularity', 'the G flag must fit the limit.', (entry, rights) => {
       const limit = entry.number(register.limit);
-      return require(granularityFits(
-        limit,
-        rights,
-      ), GRANULARITY, `limit ${hex(limit)}, access rights ${hex(rights)}`);
+      return mustHold(
+        granularityFits(limit, rights),
+        GRANULARITY,
+        () => `limit ${hex(limit)}, access rights ${hex(rights)}`,
+      );
     }),
     systemRule('reservedHigh', 'bits 31:17 must be 0.', (_, rights) =>
-      require((rights & ACCESS_RIGHTS_RESERVED_HIGH) === 0, 'bits 31:17 clear', rights),
+      mustHold((rights & ACCESS_RIGHTS_RESERVED_HIGH) === 0, 'bits 31:17 clear', rights),
     ),
   ];
 };
@@ -318,17 +354,17 @@ const trTypeRule = rule(
   (entry) => {
     const type = segmentType(entry.number(tr.rights));
     const busy16 = type === SegmentType.BUSY_16_BIT_TSS && !entry.guestIsIa32e;
-    return require(type === SegmentType.BUSY_TSS || busy16, entry.guestIsIa32e ? '11' : '3 or 11', type);
+    return mustHold(type === SegmentType.BUSY_TSS || busy16, entry.guestIsIa32e ? '11' : '3 or 11', type);
   },
 );
 
 const trUsableRule = rule(tr, 'rights.usable', 'TR: bit 16 (unusable) must be 0.', (entry) =>
-  require(usable(entry, tr), 'usable', entry.number(tr.rights)),
+  mustHold(usable(entry, tr), 'usable', entry.number(tr.rights)),
 );
 
 const ldtrTypeRule = rule(ldtr, 'rights.type', 'LDTR: if usable, the type must be 2 (LDT).', (entry) => {
   const type = segmentType(entry.number(ldtr.rights));
-  return require(!usable(entry, ldtr) || type === SegmentType.LDT, '2', type);
+  return mustHold(!usable(entry, ldtr) || type === SegmentType.LDT, '2', type);
 });
 
 /** In the manual's order. */

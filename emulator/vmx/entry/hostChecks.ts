@@ -8,7 +8,7 @@ import { Field } from '../fields.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
 import { EFER_SUPPORTED } from '../processorLimits.js';
 import type { EntryRule, EntryView } from './rules.js';
-import { canonicalRule, fitsFixedBits, require } from './rules.js';
+import { canonicalRule, fitsFixedBits, mustHold } from './rules.js';
 
 const REGISTERS = '27.2.2';
 const SEGMENTS = '27.2.3';
@@ -21,7 +21,7 @@ const registerRules: readonly EntryRule[] = [
     wording: 'The CR0 field must not set any bit to a value not supported in VMX operation.',
     check: (entry) => {
       const cr0 = entry.value(Field.hostCr0);
-      return require(fitsFixedBits(cr0, CR0_FIXED0, CR0_FIXED1), 'PE, NE and PG set, bits 63:32 clear', cr0);
+      return mustHold(fitsFixedBits(cr0, CR0_FIXED0, CR0_FIXED1), 'PE, NE and PG set, bits 63:32 clear', cr0);
     },
   },
   {
@@ -30,11 +30,11 @@ const registerRules: readonly EntryRule[] = [
     wording: 'The CR4 field must not set any bit to a value not supported in VMX operation.',
     check: (entry) => {
       const cr4 = entry.value(Field.hostCr4);
-      return require(fitsFixedBits(
+      return mustHold(
+        fitsFixedBits(cr4, CR4_FIXED0, entry.cr4Supported),
+        () => `VMXE set, no bit outside 0x${entry.cr4Supported.toString(16)}`,
         cr4,
-        CR4_FIXED0,
-        entry.cr4Supported,
-      ), `VMXE set, no bit outside 0x${entry.cr4Supported.toString(16)}`, cr4);
+      );
     },
   },
   {
@@ -43,7 +43,7 @@ const registerRules: readonly EntryRule[] = [
     wording: 'No bit of the CR3 field beyond the physical-address width may be set.',
     check: (entry) => {
       const cr3 = entry.value(Field.hostCr3);
-      return require(isPhysicalAddress(cr3), 'an address within the physical-address width', cr3);
+      return mustHold(isPhysicalAddress(cr3), 'an address within the physical-address width', cr3);
     },
   },
   canonicalRule('host', Field.hostSysenterEsp, REGISTERS),
@@ -56,7 +56,7 @@ const registerRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!(entry.exit & Exit.loadPat)) return undefined;
       const pat = entry.value(Field.hostPat);
-      return require(isValidPat(pat), 'eight memory types', pat);
+      return mustHold(isValidPat(pat), 'eight memory types', pat);
     },
   },
   {
@@ -66,7 +66,7 @@ const registerRules: readonly EntryRule[] = [
     check: (entry) => {
       if (!(entry.exit & Exit.loadEfer)) return undefined;
       const efer = entry.value(Field.hostEfer);
-      return require((efer & ~EFER_SUPPORTED) === 0n, 'only SCE, LME, LMA and NXE', efer);
+      return mustHold((efer & ~EFER_SUPPORTED) === 0n, 'only SCE, LME, LMA and NXE', efer);
     },
   },
   {
@@ -77,10 +77,11 @@ const registerRules: readonly EntryRule[] = [
       if (!(entry.exit & Exit.loadEfer)) return undefined;
       const efer = entry.value(Field.hostEfer);
       const mode = efer & (Efer.LMA | Efer.LME);
-      return require(mode ===
-        (entry.hostIs64Bit
-          ? Efer.LMA | Efer.LME
-          : 0n), `LMA and LME ${entry.hostIs64Bit ? 'set' : 'clear'}`, efer);
+      return mustHold(
+        mode === (entry.hostIs64Bit ? Efer.LMA | Efer.LME : 0n),
+        () => `LMA and LME ${entry.hostIs64Bit ? 'set' : 'clear'}`,
+        efer,
+      );
     },
   },
 ];
@@ -104,7 +105,7 @@ const notNull = (
   section: SEGMENTS,
   wording: `The ${selector.name} field must not be 0000H${condition}.`,
   check: (entry) =>
-    applies(entry) ? require(entry.number(selector) !== 0, 'a selector that is not 0', 0) : undefined,
+    applies(entry) ? mustHold(entry.number(selector) !== 0, 'a selector that is not 0', 0) : undefined,
 });
 
 const segmentRules: readonly EntryRule[] = [
@@ -112,7 +113,7 @@ const segmentRules: readonly EntryRule[] = [
     id: `host.${selector.name}.rplTi`,
     section: SEGMENTS,
     wording: `The RPL and the TI flag of ${selector.name} must be 0.`,
-    check: (entry) => require((entry.number(selector) & 7) === 0, 'RPL 0 and TI 0', entry.number(selector)),
+    check: (entry) => mustHold((entry.number(selector) & 7) === 0, 'RPL 0 and TI 0', entry.number(selector)),
   })),
   notNull(Field.hostCsSelector),
   notNull(Field.hostTrSelector),
@@ -133,23 +134,30 @@ const addressSpaceRules: readonly EntryRule[] = [
     check: (entry) =>
       entry.state.efer & Efer.LMA
         ? undefined
-        : require(!entry.hostIs64Bit &&
-            !entry.guestIsIa32e, 'both controls 0', `VM-exit controls 0x${entry.exit.toString(16)}, VM-entry controls 0x${entry.entry.toString(16)}`),
+        : mustHold(
+            !entry.hostIs64Bit && !entry.guestIsIa32e,
+            'both controls 0',
+            () =>
+              `VM-exit controls 0x${entry.exit.toString(16)}, VM-entry controls 0x${entry.entry.toString(16)}`,
+          ),
   },
   {
     id: 'host.addressSpace.ia32e',
     section: ADDRESS_SPACE,
     wording: 'If the processor is in IA-32e mode, "host address-space size" must be 1.',
     check: (entry) =>
-      entry.state.efer & Efer.LMA ? require(entry.hostIs64Bit, 'the control 1', entry.exit) : undefined,
+      entry.state.efer & Efer.LMA ? mustHold(entry.hostIs64Bit, 'the control 1', entry.exit) : undefined,
   },
   {
     id: 'host.addressSpace.guest',
     section: ADDRESS_SPACE,
     wording: 'If "host address-space size" is 0, "IA-32e mode guest" must be 0.',
     check: (entry) =>
-      require(entry.hostIs64Bit ||
-        (entry.entry & Entry.ia32eModeGuest) === 0, '"IA-32e mode guest" 0', entry.entry),
+      mustHold(
+        entry.hostIs64Bit || (entry.entry & Entry.ia32eModeGuest) === 0,
+        '"IA-32e mode guest" 0',
+        entry.entry,
+      ),
   },
   {
     id: 'host.addressSpace.pcide',
@@ -157,7 +165,7 @@ const addressSpaceRules: readonly EntryRule[] = [
     wording: 'If "host address-space size" is 0, CR4.PCIDE must be 0.',
     check: (entry) => {
       const cr4 = entry.value(Field.hostCr4);
-      return require(entry.hostIs64Bit || (cr4 & Cr4.PCIDE) === 0n, 'PCIDE clear', cr4);
+      return mustHold(entry.hostIs64Bit || (cr4 & Cr4.PCIDE) === 0n, 'PCIDE clear', cr4);
     },
   },
   {
@@ -166,7 +174,7 @@ const addressSpaceRules: readonly EntryRule[] = [
     wording: 'If "host address-space size" is 0, bits 63:32 of the RIP field must be 0.',
     check: (entry) => {
       const rip = entry.value(Field.hostRip);
-      return require(entry.hostIs64Bit || rip >> 32n === 0n, 'bits 63:32 clear', rip);
+      return mustHold(entry.hostIs64Bit || rip >> 32n === 0n, 'bits 63:32 clear', rip);
     },
   },
   {
@@ -175,7 +183,7 @@ const addressSpaceRules: readonly EntryRule[] = [
     wording: 'If "host address-space size" is 1, CR4.PAE must be 1.',
     check: (entry) => {
       const cr4 = entry.value(Field.hostCr4);
-      return require(!entry.hostIs64Bit || (cr4 & Cr4.PAE) !== 0n, 'PAE set', cr4);
+      return mustHold(!entry.hostIs64Bit || (cr4 & Cr4.PAE) !== 0n, 'PAE set', cr4);
     },
   },
   {
@@ -184,7 +192,7 @@ const addressSpaceRules: readonly EntryRule[] = [
     wording: 'If "host address-space size" is 1, the RIP field must contain a canonical address.',
     check: (entry) => {
       const rip = entry.value(Field.hostRip);
-      return require(!entry.hostIs64Bit || isCanonical(rip), 'a canonical address', rip);
+      return mustHold(!entry.hostIs64Bit || isCanonical(rip), 'a canonical address', rip);
     },
   },
 ];

@@ -69,14 +69,21 @@ export class EntryView {
 
 export const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 
+/** A text of a violation; a function where composing it costs something. */
+type Text = string | (() => string);
+const textOf = (text: Text): string => (typeof text === 'string' ? text : text());
+
 /** The violation when `holds` is false. */
-export const require = (
+export function mustHold(
   holds: boolean,
-  expected: string,
-  found: bigint | number | string,
+  expected: Text,
+  found: bigint | number | Text,
   qualification?: number,
-): Violation | undefined =>
-  holds ? undefined : { expected, found: typeof found === 'string' ? found : hex(found), qualification };
+): Violation | undefined {
+  if (holds) return undefined;
+  const isNumber = typeof found === 'number' || typeof found === 'bigint';
+  return { expected: textOf(expected), found: isNumber ? hex(found) : textOf(found), qualification };
+}
 
 /** Does any bit differ from what a fixed-bit pair of capability MSRs allows (SDM 3D A.7, A.8)? */
 export const fitsFixedBits = (value: bigint, fixed0: bigint, fixed1: bigint): boolean =>
@@ -87,7 +94,7 @@ export const canonicalRule = (prefix: string, field: VmcsField, section: string)
   id: `${prefix}.${field.name}.canonical`,
   section,
   wording: `The ${field.name} field must contain a canonical address.`,
-  check: (entry) => require(isCanonical(entry.value(field)), 'a canonical address', entry.value(field)),
+  check: (entry) => mustHold(isCanonical(entry.value(field)), 'a canonical address', entry.value(field)),
 });
 
 /** The first violated rule of a list. */
