@@ -4,7 +4,7 @@ import { generalProtection, invalidOpcode, pageFault, stackFault } from './fault
 import { layout, region } from './layout.js';
 import { PageWalker, WalkResult } from './paging.js';
 import { currentPagingMode, isCanonicalHalves, PagingMode, SegmentAccess } from './registerBits.js';
-import type { BulkMemory, Bus, Engine, Virtualization } from './seams.js';
+import type { Bus, Engine, MemorySystem, Virtualization } from './seams.js';
 import { Access, FillResult } from './seams.js';
 import type { LinearMemory } from './state.js';
 import type { TlbBank } from './tlb.js';
@@ -43,7 +43,7 @@ export interface MemorySurroundings {
   readonly watchpoints: Watchpoints;
 }
 
-export class PagedMemory implements BulkMemory {
+export class PagedMemory implements MemorySystem {
   fault: Fault | undefined;
   exited = false;
 
@@ -152,14 +152,6 @@ export class PagedMemory implements BulkMemory {
     if (this.surroundings.bus.isDevice(physicalPage)) return KINDS;
     const code = (this.pageFlags[physicalPage] & PageFlag.CODE) !== 0 ? Access.WRITE : 0;
     return code | this.watchpoints.withheld(low, high);
-  }
-
-  inPlace(addressLow: number, addressHigh: number, access: number): number {
-    const page = this.resolve(addressLow, addressHigh, access);
-    if (page < 0) return 0;
-    if (this.surroundings.bus.isDevice(page)) return -1;
-    if ((this.watchpoints.withheld(addressLow, addressHigh) & access) !== 0) return -1;
-    return region.ram + page * 4096 + (addressLow & 0xfff);
   }
 
   // -------------------------------------------------------------- careful accesses

@@ -32,7 +32,7 @@ export type RunStop =
 export interface RunResult {
   readonly stop: RunStop;
   /**
-   * How far the position moved: retired instructions, chunks of repeated string instructions, and delivered faults
+   * How far the position moved: retired instructions, iterations of repeated string instructions, and delivered faults
    * (which count so that time passes even when a handler faults for ever).
    */
   readonly retired: number;

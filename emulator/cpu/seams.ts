@@ -55,18 +55,6 @@ export interface MemorySystem {
   selectBank(): void;
 }
 
-/** What cold instructions use beyond what the engine needs. */
-export interface BulkMemory extends MemorySystem {
-  /**
-   * Offset in the linear memory of RAM that may be accessed in place up to the end of its page, checks done and flags
-   * set; 0 with `fault`/`exited` set; -1 when each access must be prepared (device, watched). For what is written,
-   * `ramWritten` must follow.
-   */
-  inPlace(addressLow: number, addressHigh: number, access: number): number;
-  /** RAM was changed from TypeScript: predecoded code there is dropped. */
-  ramWritten(physicalAddress: number, length: number): void;
-}
-
 // ---------------------------------------------------------------- execution engine
 
 /** Why the engine came back. */
@@ -131,7 +119,7 @@ export const Cold = {
   RETIRED: 'retired',
   /** The instruction set RIP itself (IRET, SYSCALL, far transfers). */
   JUMPED: 'jumped',
-  /** A string instruction did part of its work and is not done; RIP stays. */
+  /** An iteration of a repeated string instruction is done, and there are more; RIP stays. */
   REPEAT: 'repeat',
   /** A VM exit (or a VM entry) was made; RIP belongs to the other world. */
   SWITCHED: 'switched',
@@ -299,7 +287,7 @@ export interface MsrRow {
 export interface Processor {
   readonly memory: LinearMemory;
   readonly state: ProcessorState;
-  readonly system: BulkMemory;
+  readonly system: MemorySystem;
   readonly linear: LinearAccess;
   readonly engine: Engine;
   readonly virtualization: Virtualization;
@@ -307,7 +295,7 @@ export interface Processor {
   readonly apic: InterruptController;
   readonly clock: Clock;
   readonly msrs: ModelSpecificRegisters;
-  /** Retired instructions since reset; a chunk of a repeated string instruction counts as one. Exact at any time. */
+  /** Retired instructions since reset; so does each iteration of a repeated string instruction. Exact at any time. */
   readonly position: number;
   /** A mode, mapping or CPL change: reselects the TLB bank and voids what was cached by linear address. */
   contextChanged(): void;

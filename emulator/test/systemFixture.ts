@@ -1,19 +1,14 @@
-/** A processor for tests of the system part: real memory system, run loop and VMX; the engine knows NOP only. */
-import type { Fault } from '../cpu/fault.js';
-import { generalProtection, invalidOpcode } from '../cpu/fault.js';
+/** A processor for tests of the system part: everything but the platform is the real thing. */
 import { writeRflags } from '../cpu/flags.js';
+import { Interpreter } from '../cpu/interpreter/interpreter.js';
 import { region } from '../cpu/layout.js';
-import { highHalf, lowHalf } from '../cpu/linearAccess.js';
 import type { CoreProcessor, ProcessorHooks } from '../cpu/processor.js';
 import { createProcessor } from '../cpu/processor.js';
-import { codeBits, Cr0, Cr4, DR6_RESET, DR7_RESET, Efer, SegmentAccess } from '../cpu/registerBits.js';
-import type { Bus, Clock, Engine, EngineHooks, InterruptController, MemorySystem } from '../cpu/seams.js';
-import { EngineExit } from '../cpu/seams.js';
+import { Cr0, Cr4, DR6_RESET, DR7_RESET, Efer, SegmentAccess } from '../cpu/registerBits.js';
+import type { Bus, Clock, InterruptController } from '../cpu/seams.js';
 import { runProcessor } from '../cpu/run.js';
 import type { ProcessorState } from '../cpu/state.js';
 import { LinearMemory } from '../cpu/state.js';
-import { decode, isInstruction } from '../isa/decoder.js';
-import type { Instruction } from '../isa/instruction.js';
 import { createVmx } from '../vmx/vmx.js';
 
 /** Where things lie in the physical and, identity-mapped, in the linear memory. */
@@ -50,76 +45,13 @@ export const selector = {
 
 const RAM_SIZE = 1 << 20;
 
-/** Decodes and runs NOP and `mov eax, imm32`; everything else it hands out as cold. */
-class NopEngine implements Engine {
-  retired = 0;
-  retiredNow = 0;
-  instruction: Instruction | undefined;
-  fault: Fault | undefined;
-  unimplemented: string | undefined;
+/** The interpreter, with a log of what it was told of code that changes. */
+class LoggingInterpreter extends Interpreter {
   readonly codeWrites: [address: number, length: number][] = [];
-  private skipBreakpoint = false;
-  private returnRequested = false;
 
-  constructor(
-    private readonly state: ProcessorState,
-    private readonly system: MemorySystem,
-    private readonly hooks: EngineHooks,
-  ) {}
-
-  run(budget: number): EngineExit {
-    this.retired = 0;
-    this.returnRequested = false;
-    const exit = this.runSome(budget);
-    this.retiredNow = 0;
-    return exit;
-  }
-
-  private runSome(budget: number): EngineExit {
-    while (this.retired < budget && !this.returnRequested) {
-      const skip = this.skipBreakpoint;
-      this.skipBreakpoint = false;
-      if (!skip && this.hooks.isBreakpoint(this.state.csBase + this.state.rip)) return EngineExit.BREAKPOINT;
-      const instruction = this.decodeCurrent();
-      if (!instruction) return this.system.exited ? EngineExit.EXITED : EngineExit.FAULT;
-      this.instruction = instruction;
-      if (instruction.row.mnemonic !== 'nop') return EngineExit.COLD;
-      this.state.rip += BigInt(instruction.length);
-      this.retired++;
-      this.retiredNow++;
-    }
-    return EngineExit.BUDGET;
-  }
-
-  decodeCurrent(): Instruction | undefined {
-    const { state, system, memory } = { state: this.state, system: this.system, memory: this.memory };
-    const byte = (offset: number): number => {
-      const linear = state.csBase + state.rip + BigInt(offset);
-      const physical = system.fetch(lowHalf(linear), highHalf(linear));
-      return physical < 0 ? -1 : memory.u8[region.ram + physical];
-    };
-    const decoded = decode(byte, state.rip, codeBits(state));
-    if (isInstruction(decoded)) return decoded;
-    this.fault =
-      decoded === 'unfetchable'
-        ? system.fault
-        : decoded === 'tooLong'
-          ? generalProtection()
-          : invalidOpcode();
-    return undefined;
-  }
-
-  memory!: LinearMemory;
-  requestReturn(): void {
-    this.returnRequested = true;
-  }
-  codeWritten(address: number, length: number): void {
+  override codeWritten(address: number, length: number): void {
     this.codeWrites.push([address, length]);
-  }
-  flushJumpCache(): void {}
-  breakpointsChanged(): void {}
-  resumeOverBreakpoint(): void {
-    this.skipBreakpoint = true;
+    super.codeWritten(address, length);
   }
 }
 
@@ -185,7 +117,7 @@ export interface System {
   readonly bus: TestBus;
   readonly apic: TestApic;
   readonly clock: TestClock;
-  readonly engine: NopEngine;
+  readonly engine: LoggingInterpreter;
   poke(address: number, value: bigint, size?: 4 | 8): void;
   peek(address: number, size?: 2 | 4 | 8): bigint;
   /** Puts code at a physical address. */
@@ -209,18 +141,15 @@ export function createSystem(mode: 'long' | 'protected' = 'long', hooks: Process
   const bus = new TestBus();
   const apic = new TestApic();
   const clock = new TestClock();
-  let engine: NopEngine | undefined;
+  let engine: LoggingInterpreter | undefined;
   const processor = createProcessor({
     memory,
     bus,
     apic,
     clock,
     hooks,
-    createEngine: (_, state, system, engineHooks) => {
-      engine = new NopEngine(state, system, engineHooks);
-      engine.memory = memory;
-      return engine;
-    },
+    createEngine: (_, __, paged, engineHooks) =>
+      (engine = new LoggingInterpreter(memory, paged, engineHooks)),
     createVirtualization: (owner) => createVmx(owner),
   });
   const { state } = processor;

@@ -43,27 +43,34 @@ describe('string instructions', () => {
     system.state.rdi = BigInt(to);
     system.state.rcx = BigInt(count);
   };
-  const finish = (system: System): number => {
-    let chunks = 1;
-    for (; system.state.rip === BigInt(at.kernelCode); chunks++) runProcessor(system.processor, 1);
-    return chunks;
+  /** Runs a repeated instruction to its end or its fault. */
+  const finish = (system: System): string => {
+    for (;;) {
+      const outcome = step(system);
+      if (outcome !== 'ok' || system.state.rip !== BigInt(at.kernelCode)) return outcome;
+    }
+  };
+  /** One string instruction with its REP prefix, executed to its end. */
+  const repeated = (code: number[], set: (system: System) => void): { system: System; outcome: string } => {
+    const system = createSystem();
+    system.code(at.kernelCode, ...code);
+    set(system);
+    return { system, outcome: finish(system) };
   };
 
-  it('REP MOVSB goes on page by page', () => {
-    const { system } = execute([0xf3, 0xa4], prepare(0xbff0, 0xd000, 0x20));
-    assert.equal(registers(system), 'c000 d010 10');
-    assert.equal(system.state.rip, BigInt(at.kernelCode));
-    assert.equal(finish(system), 2);
+  it('REP MOVSB copies across pages', () => {
+    const { system } = repeated([0xf3, 0xa4], prepare(0xbff0, 0xd000, 0x20));
+    assert.equal(registers(system), 'c010 d020 0');
     assert.deepEqual(bytes(system, 0xd000, 0x21), [...Array.from({ length: 0x20 }, (_, i) => i + 1), 0]);
   });
 
   it('a copy upward onto its source repeats the pattern', () => {
-    const { system } = execute([0xf3, 0xa4], prepare(0xb000, 0xb002, 6));
+    const { system } = repeated([0xf3, 0xa4], prepare(0xb000, 0xb002, 6));
     assert.deepEqual(bytes(system, 0xb000, 9), [1, 2, 1, 2, 1, 2, 1, 2, 9]);
   });
 
   it('goes down with DF', () => {
-    const { system } = execute([0xf3, 0xa5], (before) => {
+    const { system } = repeated([0xf3, 0xa5], (before) => {
       prepare(0xb000, 0xb010, 3)(before);
       before.state.rsi = 0xb008n;
       before.state.rflagsSystem |= Rflags.DF;
@@ -73,19 +80,17 @@ describe('string instructions', () => {
   });
 
   it('a fault in the middle leaves the state at the element, and the instruction goes on after', () => {
-    const present = { entry: at.tables + 0x3000 + 0xe * 8 };
-    const { system, outcome } = execute([0xf3, 0x48, 0xab], (before) => {
+    const entry = at.tables + 0x3000 + 0xe * 8;
+    const { system, outcome } = repeated([0xf3, 0x48, 0xab], (before) => {
       prepare(0xb000, 0xdff4, 4)(before);
       before.state.rax = 0x0807_0605_0403_0201n;
-      before.poke(present.entry, 0n);
+      before.poke(entry, 0n);
     });
-    assert.equal(outcome, 'ok');
-    assert.equal(registers(system), 'b000 dffc 3');
-    assert.equal(step(system), '#14(2)');
+    assert.equal(outcome, '#14(2)');
     assert.equal(hex(system.state.cr2), 'e000');
     assert.equal(registers(system), 'b000 dffc 3');
     assert.deepEqual(bytes(system, 0xdff4, 12), [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0]);
-    system.poke(present.entry, 0xe000n | 7n);
+    system.poke(entry, 0xe000n | 7n);
     system.state.rip = BigInt(at.kernelCode);
     finish(system);
     assert.equal(registers(system), 'b000 e014 0');
@@ -93,14 +98,14 @@ describe('string instructions', () => {
   });
 
   it('REPE CMPSB and REPNE SCASB stop where the comparison says', () => {
-    const compare = execute([0xf3, 0xa6], (before) => {
+    const compare = repeated([0xf3, 0xa6], (before) => {
       prepare(0xb000, 0xd000, 10)(before);
       before.processor.memory.u8.set([1, 2, 3, 9], region.ram + 0xd000);
     });
     assert.equal(registers(compare.system), 'b004 d004 6');
-    // 4 - 9: CF, PF (0xfb has seven bits set: no), AF, SF.
+    // 4 - 9: CF, AF, SF; 0xfb has an odd number of bits.
     assert.equal(hex(arithmeticFlags(compare.system.state)), '91');
-    const scan = execute([0xf2, 0xae], (before) => {
+    const scan = repeated([0xf2, 0xae], (before) => {
       prepare(0xb000, 0xb000, 100)(before);
       before.state.rax = 7n;
     });
@@ -111,6 +116,33 @@ describe('string instructions', () => {
   it('a count of zero does nothing at all', () => {
     const { system, outcome } = execute([0xf3, 0xa4], prepare(0xffff_ffff, 0xffff_ffff, 0));
     assert.deepEqual([outcome, system.state.rip], ['ok', BigInt(at.kernelCode + 2)]);
+  });
+
+  it('interrupts are taken between iterations; the return address is the instruction', () => {
+    const { system } = execute([0xf3, 0xa4], (before) => {
+      prepare(0xb000, 0xd000, 9)(before);
+      before.state.rflagsSystem |= Rflags.IF;
+    });
+    setGate(system, 0x20);
+    system.code(at.handlers + 0x200, 0x90);
+    system.apic.requested = [0x20];
+    runProcessor(system.processor, 1);
+    assert.equal(registers(system), 'b001 d001 8');
+    assert.equal(system.peek(Number(system.state.rsp)), BigInt(at.kernelCode));
+  });
+
+  it('INSD and OUTSD', () => {
+    const input = repeated([0xf3, 0x6d], (before) => {
+      prepare(0xb000, 0xd000, 2)(before);
+      before.state.rdx = 0x1_0060n;
+    });
+    assert.equal(registers(input.system), 'b000 d008 0');
+    assert.equal(hex(input.system.peek(0xd000)), '4433221144332211');
+    const output = repeated([0xf3, 0x66, 0x6f], (before) => {
+      prepare(0xb000, 0xd000, 2)(before);
+      before.state.rdx = 0x60n;
+    });
+    assert.deepEqual(output.system.bus.log, ['out 60/2=201', 'out 60/2=403']);
   });
 
   it('with TF one element at a time', () => {

@@ -7,7 +7,7 @@ import { flagInstructions } from './flags.js';
 import { portInstructions } from './io.js';
 import { segmentInstructions } from './segments.js';
 import type { ColdTable } from './semantics.js';
-import { stringInstructions } from './stringOps.js';
+import { portStringInstructions } from './portStrings.js';
 import { systemInstructions } from './system.js';
 import { timeStampInstructions } from './timeStamp.js';
 import { transferInstructions } from './transfers.js';
@@ -20,7 +20,7 @@ export const coldInstructions: ColdTable = {
   ...flagInstructions,
   ...portInstructions,
   ...segmentInstructions,
-  ...stringInstructions,
+  ...portStringInstructions,
   ...systemInstructions,
   ...timeStampInstructions,
   ...transferInstructions,
