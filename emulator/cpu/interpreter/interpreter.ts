@@ -15,6 +15,7 @@ import {
   field,
   GENERATION_SHIFT,
   GENERATIONS,
+  Handler,
   JUMP_CACHE_ENTRIES,
   JUMP_CACHE_GENERATION,
   jumpCacheEntry,
@@ -308,9 +309,18 @@ export class Interpreter implements Engine {
     const result = this.shapes.carefulFunction(shape)(record);
     if (result === ShapeResult.LEFT) return this.refused();
     this.left -= 1;
-    this.next = result === ShapeResult.INDIRECT || blocks.generation !== generation ? NONE : result;
+    this.next = blocks.generation !== generation ? NONE : this.followed(result);
     if (this.hooks.takeWatchHit()) return EngineExit.WATCHPOINT;
     return this.returnRequested ? EngineExit.BUDGET : undefined;
+  }
+
+  /** The record that a careful function answered; one that only names a RIP sets it. */
+  private followed(result: number): number {
+    const { u16, u64 } = this.memory;
+    if (result === ShapeResult.INDIRECT) return NONE;
+    if (u16[(result + field.handler) >> 1] !== Handler.FAR) return result;
+    u64[layout.rip >> 3] = u64[(result + field.immediate) >> 3];
+    return NONE;
   }
 
   /** The instruction at RIP raised an exception itself, or was refused memory. */

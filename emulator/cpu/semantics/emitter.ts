@@ -206,8 +206,8 @@ export abstract class Emitter {
   // ---- flags
 
   /** Emits `body` under a condition; what it does to the flags is not statically known behind it. */
-  when(condition: Expression, body: () => void): void {
-    this.f.if(condition, body);
+  when(condition: Expression, body: () => void, otherwise?: () => void): void {
+    this.f.if(condition, body, otherwise);
     this.flags.known = undefined;
   }
 

@@ -9,12 +9,27 @@ import type { Semantics } from './semantics.js';
 
 const READ_WRITE = Access.READ | Access.WRITE;
 
-/** The count as an i32 masked to 5 or 6 bits; `body` runs only when it is not 0, as the manual has it. */
-function withCount(e: Emitter, operand: number, body: (count: Expression) => void): void {
+/**
+ * The count as an i32 masked to 5 or 6 bits; `body` runs only when it is not 0. A 32-bit register loses its upper half
+ * in any case.
+ */
+function withCount(
+  e: Emitter,
+  operand: number,
+  destination: Place,
+  value: Expression,
+  body: (count: Expression) => void,
+): void {
   const mask = e.sizeOf(0) === 8 ? 63 : 31;
   const shape = e.shape.operands[operand];
   const count = e.let(i32.and(e.read(operand), i32.constant(mask)));
   if (shape.kind === 'immediate' && shape.nonZero) body(count);
+  else if (e.sizeOf(0) === 4)
+    e.when(
+      count,
+      () => body(count),
+      () => destination.set(value),
+    );
   else e.when(count, () => body(count));
 }
 
@@ -36,7 +51,7 @@ const shift =
     const size = e.sizeOf(0);
     const destination = e.operand(0, READ_WRITE);
     const value = e.let(destination.get());
-    withCount(e, 1, (count) => {
+    withCount(e, 1, destination, value, (count) => {
       const result = e.let(operation(e, size, value, count));
       const a = operation(e, size, value, i32.sub(count, i32.constant(1)));
       destination.set(result);
@@ -76,7 +91,7 @@ const rotate =
     const top = size * 8 - 1;
     const destination = e.operand(0, READ_WRITE);
     const value = e.let(destination.get());
-    withCount(e, 1, (count) => {
+    withCount(e, 1, destination, value, (count) => {
       const result = e.let(rotated(size, value, count, left));
       destination.set(result);
       const sign = bitOf(result, size, top);
@@ -93,7 +108,7 @@ const rotate =
 function rotateThroughCarryNarrow(e: Emitter, left: boolean, destination: Place, value: Expression): void {
   const size = e.sizeOf(0);
   const bits = size * 8;
-  withCount(e, 1, (count) => {
+  withCount(e, 1, destination, value, (count) => {
     const turns = e.let(size === 4 ? count : i32.remU(count, i32.constant(bits + 1)));
     e.when(turns, () => {
       const carry = i64.shl(i64.extendU(e.flags.carry()), i64.constant(bits));
@@ -113,7 +128,7 @@ function rotateThroughCarryNarrow(e: Emitter, left: boolean, destination: Place,
 
 /** RCL and RCR of 64 bits: 65 bits do not fit, so CF is put in its place by hand. */
 function rotateThroughCarryWide(e: Emitter, left: boolean, destination: Place, value: Expression): void {
-  withCount(e, 1, (count) => {
+  withCount(e, 1, destination, value, (count) => {
     const carry = e.let(i64.extendU(e.flags.carry()));
     const turns = e.let(i64.extendU(count));
     const rest = e.let(i64.sub(i64.constant(64), turns));
@@ -154,7 +169,7 @@ const doubleShift =
     const destination = e.operand(0, READ_WRITE);
     const value = e.let(destination.get());
     const source = e.read(1);
-    withCount(e, 2, (count) => {
+    withCount(e, 2, destination, value, (count) => {
       let result: Expression;
       let cf: Expression;
       if (size === 2) {

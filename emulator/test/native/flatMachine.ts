@@ -21,9 +21,22 @@ class IdentityMemory implements MemorySystem {
   onWrite: (physical: number, length: number) => void = () => undefined;
   private pending = { address: 0, size: 0 };
 
+  private allWithheld = false;
+
   constructor(private readonly memory: LinearMemory) {
-    memory.i32.fill(NO_TAG, region.tlb >> 2, (region.tlb + TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2);
+    this.flushTlb();
     memory.u32[layout.tlbBank >> 2] = region.tlb;
+  }
+
+  flushTlb(): void {
+    this.memory.i32.fill(NO_TAG, region.tlb >> 2, (region.tlb + TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2);
+  }
+
+  /** From now on every access is made carefully (or none). */
+  withholdAll(withheld: boolean): void {
+    if (this.allWithheld === withheld) return;
+    this.allWithheld = withheld;
+    this.flushTlb();
   }
 
   private isMapped(low: number, high: number): boolean {
@@ -35,7 +48,7 @@ class IdentityMemory implements MemorySystem {
     const page = low >>> 12;
     const write = (access & Access.WRITE) !== 0;
     const watched = this.watched && page >= this.watched.first >>> 12 && page <= this.watched.last >>> 12;
-    if (watched || (write && this.codePages.has(page))) return FillResult.CAREFUL;
+    if (this.allWithheld || watched || (write && this.codePages.has(page))) return FillResult.CAREFUL;
     const entry = (region.tlb + (page % TLB_ENTRIES) * TLB_ENTRY_SIZE) >> 2;
     const { i32 } = this.memory;
     const setTag = (tag: number) => {
