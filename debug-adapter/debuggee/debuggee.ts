@@ -1,0 +1,114 @@
+/** What is debugged: the machine, the symbols of its worlds, and what world switches have told so far. */
+import type { Machine, TranslationContext, World } from '../../emulator/machine/machineTypes.js';
+import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
+import { Field } from '../../emulator/vmx/fields.js';
+import { kvmConvention } from '../hypercalls/conventions.js';
+import { HypercallLog } from '../hypercalls/log.js';
+import type { HandlersImage, OwnHypercall } from '../launch/handlersImage.js';
+import type { HostThreads } from '../launch/hostThreads.js';
+import { readHostThreads } from '../launch/hostThreads.js';
+import type { PreparedLaunch } from '../launch/prepareLaunch.js';
+import { VcpuNumbers } from '../launch/vcpuNumbers.js';
+import { ExitCounts } from '../vmexits/counts.js';
+import type { Image } from './image.js';
+import { createImage } from './image.js';
+
+export class Debuggee {
+  readonly machine: Machine;
+  readonly log = new HypercallLog(kvmConvention);
+  readonly exitCounts = new ExitCounts();
+  readonly vcpus: VcpuNumbers;
+  /** The last VM exit of each VMCS: the guest's registers while the host runs. */
+  readonly lastExits = new Map<number, WorldSwitch>();
+  /** Own handlers in the machine now; changed by a reload. */
+  ownHypercalls: readonly OwnHypercall[] = [];
+  private readonly rootImages: Image[] = [];
+  private readonly guestImages: Image[] = [];
+
+  constructor(
+    readonly launch: PreparedLaunch,
+    private readonly installFolder: string,
+  ) {
+    this.machine = launch.machine;
+    this.vcpus = new VcpuNumbers(this.machine, launch.host?.debugInfo);
+    const guestWorld: World = launch.host ? 'guest' : 'root';
+    if (launch.host) this.rootImages.push(createImage('root', launch.host.debugInfo, installFolder));
+    const guest = createImage(guestWorld, launch.guest.debugInfo, installFolder);
+    this.imagesOf(guestWorld).push(guest);
+    if (launch.handlers) this.addHandlers(launch.handlers);
+  }
+
+  /** Takes a world switch into the log, the counts and the last exits. */
+  observe(event: WorldSwitch): void {
+    if (event.exit) {
+      this.lastExits.set(event.vmcs, event);
+      this.vcpus.of(event.vmcs);
+    }
+    this.log.observe(event);
+    this.exitCounts.observe(event);
+  }
+
+  /** A new image of handlers joins the host's symbols; older ones stay, a thread may still be inside. */
+  addHandlers(handlers: HandlersImage): void {
+    this.rootImages.unshift(createImage('root', handlers.debugInfo, this.installFolder));
+    this.ownHypercalls = handlers.hypercalls;
+  }
+
+  private imagesOf(world: World): Image[] {
+    return world === 'root' ? this.rootImages : this.guestImages;
+  }
+
+  /** Images of a world, the newest handlers first. */
+  images(world: World): readonly Image[] {
+    return this.imagesOf(world);
+  }
+
+  get allImages(): readonly Image[] {
+    return [...this.rootImages, ...this.guestImages];
+  }
+
+  /** The image whose code or data lies at a linear address of a world. */
+  imageAt(world: World, address: bigint): Image | undefined {
+    return this.imagesOf(world).find(({ debugInfo }) =>
+      debugInfo.elf.programHeaders.some(
+        ({ virtualAddress, memorySize }) =>
+          address >= virtualAddress && address < virtualAddress + memorySize,
+      ),
+    );
+  }
+
+  /** Page tables of the root world, whatever world runs now. */
+  get rootTranslation(): TranslationContext {
+    const { machine } = this;
+    const vmcs = machine.currentVmcs;
+    if (machine.world === 'root' || vmcs === undefined) return machine.translation;
+    const field = (encoding: number): bigint => machine.readVmcs(vmcs, encoding) ?? 0n;
+    return {
+      cr0: field(Field.hostCr0.encoding),
+      cr3: field(Field.hostCr3.encoding),
+      cr4: field(Field.hostCr4.encoding),
+      efer: field(Field.hostEfer.encoding),
+      eptPointer: undefined,
+    };
+  }
+
+  /** Page tables of a guest, from its VMCS; the machine's own while it runs. */
+  guestTranslation(vmcs: number): TranslationContext {
+    const { machine } = this;
+    if (machine.world === 'guest' && machine.currentVmcs === vmcs) return machine.translation;
+    const field = (encoding: number): bigint => machine.readVmcs(vmcs, encoding) ?? 0n;
+    return {
+      cr0: field(Field.guestCr0.encoding),
+      cr3: field(Field.guestCr3.encoding),
+      cr4: field(Field.guestCr4.encoding),
+      efer: field(Field.guestEfer.encoding),
+      eptPointer: field(Field.eptPointer.encoding),
+    };
+  }
+
+  /** The host's published threads, or undefined for a host without them and on bare metal. */
+  get hostThreads(): HostThreads | undefined {
+    const host = this.launch.host?.debugInfo;
+    return host && readHostThreads(this.machine, host, this.rootTranslation);
+  }
+}
