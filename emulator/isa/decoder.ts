@@ -206,7 +206,8 @@ class Decoding {
     }
     if (pattern.rexW !== undefined && pattern.rexW !== (this.rex & 8) > 0) return false;
     if (pattern.withoutRexB && this.rex & 1) return false;
-    if (pattern.operandSize !== undefined && pattern.operandSize !== this.operandSizeOf(pattern)) return false;
+    if (pattern.operandSize !== undefined && pattern.operandSize !== this.operandSizeOf(pattern))
+      return false;
     if (pattern.addressSize !== undefined && pattern.addressSize !== this.addressSize) return false;
     if (!pattern.hasModRM) return true;
     const modrm = this.readModRM();
@@ -226,7 +227,11 @@ class Decoding {
   private instruction(pattern: OpcodePattern): Decoded {
     const { row } = pattern;
     this.operandSize = this.operandSizeOf(pattern);
-    if (pattern.hasModRM && this.readModRM() < 0xc0 && !row.operands.some((form) => /^[RCD][a-z]/.test(form))) {
+    if (
+      pattern.hasModRM &&
+      this.readModRM() < 0xc0 &&
+      !row.operands.some((form) => /^[RCD][a-z]/.test(form))
+    ) {
       this.readAddress();
     }
     let operands: readonly Operand[] = row.operands.flatMap((form) => this.operand(form));
@@ -467,7 +472,8 @@ export function decode(fetch: FetchByte, rip: bigint, width: CodeWidth): Decoded
   try {
     const decoded = new Decoding(fetch, rip, width).decode();
     // MOV to CS raises #UD (SDM 2B, MOV).
-    const toCs = isInstruction(decoded) && decoded.row.semantics === 'movToSegment' && segmentOf(decoded) === 1;
+    const toCs =
+      isInstruction(decoded) && decoded.row.semantics === 'movToSegment' && segmentOf(decoded) === 1;
     return toCs ? 'invalid' : decoded;
   } catch (error) {
     if (error instanceof Stop) return error.reason;

@@ -25,8 +25,18 @@ const logic = { lockable: true, undefined: ['AF'] } as const;
 const keepsCarry = { lockable: true, writes: ['PF', 'AF', 'ZF', 'SF', 'OF'] } as const;
 const product = { writes: ['CF', 'OF'], undefined: ['SF', 'ZF', 'AF', 'PF'] } as const;
 const quotient = { undefined: ALL } as const;
-const decimal = { ...not64, writes: ['CF', 'AF'], undefined: ['OF', 'SF', 'ZF', 'PF'], reads: ['AF'] } as const;
-const packed = { ...not64, writes: ['CF', 'AF', 'SF', 'ZF', 'PF'], undefined: ['OF'], reads: ['CF', 'AF'] } as const;
+const decimal = {
+  ...not64,
+  writes: ['CF', 'AF'],
+  undefined: ['OF', 'SF', 'ZF', 'PF'],
+  reads: ['AF'],
+} as const;
+const packed = {
+  ...not64,
+  writes: ['CF', 'AF', 'SF', 'ZF', 'PF'],
+  undefined: ['OF'],
+  reads: ['CF', 'AF'],
+} as const;
 const adjusted = { ...not64, writes: ['SF', 'ZF', 'PF'], undefined: ['OF', 'AF', 'CF'] } as const;
 
 export const arithmetic: readonly InstructionRow[] = [

@@ -48,7 +48,10 @@ export const branch: readonly InstructionRow[] = [
   }),
   cold('sysenter', '0F 34', [], 'Fast call to privilege level 0'),
   cold('sysexit', '0F 35', [], 'Returns from a fast call', { privilege: 'cpl0' }),
-  cold('sysexitq', 'REX.W 0F 35', [], 'Returns from a fast call', { privilege: 'cpl0', semantics: 'sysexit' }),
+  cold('sysexitq', 'REX.W 0F 35', [], 'Returns from a fast call', {
+    privilege: 'cpl0',
+    semantics: 'sysexit',
+  }),
   cold('ud2', '0F 0B', [], 'Raises #UD', { semantics: 'undefined' }),
   cold('ud1', '0F B9 /r', ['Gv', 'Ev'], 'Raises #UD', { semantics: 'undefined' }),
   cold('ud0', '0F FF /r', ['Gv', 'Ev'], 'Raises #UD', { semantics: 'undefined' }),

@@ -38,8 +38,20 @@ export const move: readonly InstructionRow[] = [
   hot('xchg', '87 /r', ['Ev', 'Gv'], 'Exchanges the operands, locked', lock),
   hot('nop', 'REX.B0 90', [], 'Does nothing'),
   hot('xchg', '90+r', ['Zv', 'rAX'], 'Exchanges the operands'),
-  hot('cmpxchg', '0F B0 /r', ['Eb', 'Gb'], 'Stores the source if rAX equals the destination', compareExchange),
-  hot('cmpxchg', '0F B1 /r', ['Ev', 'Gv'], 'Stores the source if rAX equals the destination', compareExchange),
+  hot(
+    'cmpxchg',
+    '0F B0 /r',
+    ['Eb', 'Gb'],
+    'Stores the source if rAX equals the destination',
+    compareExchange,
+  ),
+  hot(
+    'cmpxchg',
+    '0F B1 /r',
+    ['Ev', 'Gv'],
+    'Stores the source if rAX equals the destination',
+    compareExchange,
+  ),
   hot('cmpxchg8b', '0F C7 /1', ['Mq'], 'Stores ECX:EBX if EDX:EAX equals the destination', {
     lockable: true,
     writes: ['ZF'],

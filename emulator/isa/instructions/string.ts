@@ -40,11 +40,22 @@ export const string_: readonly InstructionRow[] = [
   ...string('cmps', 0xa6, ['Xv', 'Yv'], 'Compares the elements at DS:rSI and ES:rDI', { writes: ALL }),
   ...string('stos', 0xaa, ['Yv', 'rAX'], 'Stores the accumulator at ES:rDI'),
   ...string('lods', 0xac, ['rAX', 'Xv'], 'Loads the accumulator from DS:rSI'),
-  ...string('scas', 0xae, ['rAX', 'Yv'], 'Compares the accumulator with the element at ES:rDI', { writes: ALL }),
+  ...string('scas', 0xae, ['rAX', 'Yv'], 'Compares the accumulator with the element at ES:rDI', {
+    writes: ALL,
+  }),
   cold('insb', '6C', ['Yb', 'DX'], 'Reads port DX to ES:rDI', { ...port, semantics: 'ins' }),
   cold('insw', 'o16 6D', ['Yz', 'DX'], 'Reads port DX to ES:rDI', { ...port, semantics: 'ins' }),
   cold('insd', '6D', ['Yz', 'DX'], 'Reads port DX to ES:rDI', { ...port, semantics: 'ins' }),
-  cold('outsb', '6E', ['DX', 'Xb'], 'Writes the element at DS:rSI to port DX', { ...port, semantics: 'outs' }),
-  cold('outsw', 'o16 6F', ['DX', 'Xz'], 'Writes the element at DS:rSI to port DX', { ...port, semantics: 'outs' }),
-  cold('outsd', '6F', ['DX', 'Xz'], 'Writes the element at DS:rSI to port DX', { ...port, semantics: 'outs' }),
+  cold('outsb', '6E', ['DX', 'Xb'], 'Writes the element at DS:rSI to port DX', {
+    ...port,
+    semantics: 'outs',
+  }),
+  cold('outsw', 'o16 6F', ['DX', 'Xz'], 'Writes the element at DS:rSI to port DX', {
+    ...port,
+    semantics: 'outs',
+  }),
+  cold('outsd', '6F', ['DX', 'Xz'], 'Writes the element at DS:rSI to port DX', {
+    ...port,
+    semantics: 'outs',
+  }),
 ];

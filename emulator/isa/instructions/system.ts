@@ -17,8 +17,14 @@ export const system: readonly InstructionRow[] = [
   cold('lgdt', '0F 01 /2', ['Ms'], 'Loads GDTR', { ...cpl0, exits: 'descriptor-table exiting' }),
   cold('lidt', '0F 01 /3', ['Ms'], 'Loads IDTR', { ...cpl0, exits: 'descriptor-table exiting' }),
   cold('smsw', '0F 01 /4', ['Edw'], 'Stores the machine status word'),
-  cold('lmsw', '0F 01 /6', ['Ew'], 'Loads the machine status word', { ...cpl0, exits: 'CR0 guest/host mask' }),
-  cold('invlpg', '0F 01 /7', ['Mb'], 'Invalidates the TLB entry of a page', { ...cpl0, exits: 'INVLPG exiting' }),
+  cold('lmsw', '0F 01 /6', ['Ew'], 'Loads the machine status word', {
+    ...cpl0,
+    exits: 'CR0 guest/host mask',
+  }),
+  cold('invlpg', '0F 01 /7', ['Mb'], 'Invalidates the TLB entry of a page', {
+    ...cpl0,
+    exits: 'INVLPG exiting',
+  }),
   cold('monitor', 'NP 0F 01 C8', ['mAX'], 'Arms an address monitor', { exits: 'MONITOR exiting' }),
   cold('mwait', 'NP 0F 01 C9', [], 'Waits for the monitored address', { exits: 'MWAIT exiting' }),
   cold('xgetbv', 'NP 0F 01 D0', [], 'Reads an extended control register'),
