@@ -274,7 +274,9 @@ class Run {
     const { state, virtualization, hooks } = processor;
     const passed = this.exceptionPassed === state.rip;
     this.exceptionPassed = undefined;
-    if (!passed && hooks.onException?.(fault, state.rip)) {
+    // INT n is no exception, whatever its vector.
+    const isException = fault.source !== 'softwareInterrupt';
+    if (!passed && isException && hooks.onException?.(fault, state.rip)) {
       processor.heldTrap = fault.vector === Vector.DB && fault.source === 'exception' ? fault : undefined;
       return { kind: 'exception', fault, rip: state.rip };
     }

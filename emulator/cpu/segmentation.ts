@@ -33,27 +33,29 @@ export function setSegment(
   selector: number,
   descriptor: Pick<Descriptor, 'access' | 'limit' | 'base'>,
 ): void {
-  state[`${name}Selector`] = selector;
-  state[`${name}Base`] = descriptor.base;
-  state[`${name}Limit`] = descriptor.limit;
+  const register = state.segments[name];
+  register.selector = selector;
+  register.base = descriptor.base;
+  register.limit = descriptor.limit;
   // Code and data segments in use are accessed.
-  const accessed = isSystem(descriptor.access) ? 0 : 1;
-  state[`${name}Access`] = descriptor.access | accessed;
+  register.access = descriptor.access | (isSystem(descriptor.access) ? 0 : 1);
 }
 
 /** A register that holds a null selector: every use faults. SS keeps the privilege level (SDM 3C 25.4.1). */
 export function setNullSegment(state: ProcessorState, name: SegmentName, selector: number): void {
-  state[`${name}Selector`] = selector;
-  state[`${name}Base`] = 0n;
-  state[`${name}Limit`] = 0;
+  const register = state.segments[name];
   const privilege = name === 'ss' ? rpl(selector) << SegmentAccess.DPL_SHIFT : 0;
-  state[`${name}Access`] = SegmentAccess.UNUSABLE | privilege;
+  register.selector = selector;
+  register.base = 0n;
+  register.limit = 0;
+  register.access = SegmentAccess.UNUSABLE | privilege;
 }
 
 /** Real-address mode: the base is the selector times 16, limit and rights stay (SDM 3B 21.1.1). */
 export function setRealModeSegment(state: ProcessorState, name: SegmentName, selector: number): void {
-  state[`${name}Selector`] = selector;
-  state[`${name}Base`] = BigInt(selector << 4);
+  const register = state.segments[name];
+  register.selector = selector;
+  register.base = BigInt(selector << 4);
 }
 
 /** MOV, POP and the load-far-pointer instructions to ES, SS, DS, FS, GS. Nothing has changed when it fails. */
@@ -152,7 +154,7 @@ export const makes64BitMode = (state: ProcessorState, access: number): boolean =
 /** After a return to an outer level: data segments it may not use become null (SDM 3A 5.8.6). */
 export function dropInnerSegments(state: ProcessorState): void {
   for (const name of ['es', 'ds', 'fs', 'gs'] as const) {
-    const access = state[`${name}Access`];
+    const { access } = state.segments[name];
     if ((access & SegmentAccess.UNUSABLE) !== 0) continue;
     if (!isConforming(access) && dpl(access) < state.cpl) setNullSegment(state, name, 0);
   }

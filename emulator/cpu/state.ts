@@ -1,6 +1,6 @@
 /** The CPU state by name, over the bytes that the interpreter works on. */
-import type { Field32, Field64, GeneralRegister } from './layout.js';
-import { GENERAL_REGISTERS, layout, region, stateFields } from './layout.js';
+import type { Field32, Field64, GeneralRegister, SegmentName } from './layout.js';
+import { GENERAL_REGISTERS, layout, region, SEGMENTS, stateFields } from './layout.js';
 
 export const PAGE_SIZE = 4096;
 
@@ -33,6 +33,15 @@ export class LinearMemory {
 
 type Fields = { -readonly [Name in Field64]: bigint } & { -readonly [Name in Field32]: number };
 
+/** A segment register by its parts: the same bytes as the fields of its name. */
+export interface SegmentRegister {
+  selector: number;
+  base: bigint;
+  limit: number;
+  /** Access rights in the format of the VMCS. */
+  access: number;
+}
+
 /**
  * Every field of the layout table as a property: 64-bit fields are unsigned bigints, 32-bit fields unsigned numbers.
  * Writes are cut to the field's width.
@@ -41,6 +50,8 @@ export type ProcessorState = Fields & {
   /** General register by encoding number 0-15. */
   gpr(index: number): bigint;
   setGpr(index: number, value: bigint): void;
+  /** Segment registers, LDTR and TR by name. */
+  readonly segments: Readonly<Record<SegmentName, SegmentRegister>>;
 };
 
 /** Makes the named view of the CPU state in `memory`. */
@@ -50,20 +61,69 @@ export function createProcessorState(memory: LinearMemory): ProcessorState {
     setGpr: (index: number, value: bigint) => {
       memory.u64[(layout.rax >> 3) + index] = value;
     },
+    segments: Object.fromEntries(SEGMENTS.map((name) => [name, new SegmentView(memory, name)])),
   };
   for (const { name, width } of stateFields) {
-    const offset = layout[name];
-    const index = width === 8 ? offset >> 3 : offset >> 2;
-    const words: { [index: number]: bigint | number } = width === 8 ? memory.u64 : memory.u32;
-    Object.defineProperty(state, name, {
-      enumerable: true,
-      get: () => words[index],
-      set: (value: bigint | number) => {
-        words[index] = value;
-      },
-    });
+    const view = width === 8 ? field64(memory, layout[name]) : field32(memory, layout[name]);
+    Object.defineProperty(state, name, { enumerable: true, ...view });
   }
-  return state as ProcessorState;
+  return state as unknown as ProcessorState;
+}
+
+// One function for each width: shared accessors would see both kinds of array and be slow for both.
+const field64 = ({ u64 }: LinearMemory, offset: number) => ({
+  get: () => u64[offset >> 3],
+  set: (value: bigint) => {
+    u64[offset >> 3] = value;
+  },
+});
+const field32 = ({ u32 }: LinearMemory, offset: number) => ({
+  get: () => u32[offset >> 2],
+  set: (value: number) => {
+    u32[offset >> 2] = value;
+  },
+});
+
+class SegmentView implements SegmentRegister {
+  private readonly selectorIndex: number;
+  private readonly baseIndex: number;
+  private readonly limitIndex: number;
+  private readonly accessIndex: number;
+
+  constructor(
+    private readonly memory: LinearMemory,
+    name: SegmentName,
+  ) {
+    this.selectorIndex = layout[`${name}Selector`] >> 2;
+    this.baseIndex = layout[`${name}Base`] >> 3;
+    this.limitIndex = layout[`${name}Limit`] >> 2;
+    this.accessIndex = layout[`${name}Access`] >> 2;
+  }
+
+  get selector(): number {
+    return this.memory.u32[this.selectorIndex];
+  }
+  set selector(value: number) {
+    this.memory.u32[this.selectorIndex] = value;
+  }
+  get base(): bigint {
+    return this.memory.u64[this.baseIndex];
+  }
+  set base(value: bigint) {
+    this.memory.u64[this.baseIndex] = value;
+  }
+  get limit(): number {
+    return this.memory.u32[this.limitIndex];
+  }
+  set limit(value: number) {
+    this.memory.u32[this.limitIndex] = value;
+  }
+  get access(): number {
+    return this.memory.u32[this.accessIndex];
+  }
+  set access(value: number) {
+    this.memory.u32[this.accessIndex] = value;
+  }
 }
 
 /** Encoding number of a general register. */

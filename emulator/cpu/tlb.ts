@@ -75,7 +75,7 @@ export class TlbBank {
       this.physicalPage[index] === physicalPage;
     if (!same) this.claim(index, page, high, physicalPage);
     this.rights[index] |= rights;
-    if (onlyWhileAc) this.whileAlignmentFlag.push(index);
+    if (onlyWhileAc) this.noteAlignmentFlag(index);
     const tags = rights & ~withheld;
     if ((tags & Access.READ) !== 0) this.setTag(index, tlbEntry.tagRead, page, high);
     if ((tags & Access.WRITE) !== 0) this.setTag(index, tlbEntry.tagWrite, page, high);
@@ -95,6 +95,15 @@ export class TlbBank {
     for (let i = 0; i < this.usedCount; i++) this.clear(this.used[i]);
     this.usedCount = 0;
     this.whileAlignmentFlag.length = 0;
+  }
+
+  private noteAlignmentFlag(index: number): void {
+    // Evicted entries leave their index behind: when that gets too much, the old ones go.
+    if (this.whileAlignmentFlag.length === TLB_ENTRIES) {
+      for (const old of this.whileAlignmentFlag) if (old !== index) this.clear(old);
+      this.whileAlignmentFlag.length = 0;
+    }
+    this.whileAlignmentFlag.push(index);
   }
 
   /** RFLAGS.AC was cleared: translations that it allowed are void. */

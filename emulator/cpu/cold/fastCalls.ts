@@ -13,6 +13,7 @@ import {
 import type { ColdOutcome, ColdSemantics, Processor } from '../seams.js';
 import { Cold } from '../seams.js';
 import { setSegment } from '../segmentation.js';
+import { alignmentCheckWanted } from './flags.js';
 import { cut } from './operands.js';
 import type { Check, ColdTable } from './semantics.js';
 import { all, atPrivilegeLevel0, nextRip } from './semantics.js';
@@ -21,6 +22,8 @@ const CODE = 0xb | SegmentAccess.S | SegmentAccess.P | SegmentAccess.G;
 const CODE64 = CODE | SegmentAccess.L;
 const CODE32 = CODE | SegmentAccess.DB;
 const DATA = 0x3 | SegmentAccess.S | SegmentAccess.P | SegmentAccess.G | SegmentAccess.DB;
+
+const flatSegment = (access: number) => ({ access, limit: 0xffff_ffff, base: 0n });
 
 /** Loads flat CS and SS at a privilege level. The selectors' RPL becomes that level. */
 function setFlatSegments(
@@ -32,9 +35,8 @@ function setFlatSegments(
 ): void {
   const { state } = processor;
   const privilege = cpl << SegmentAccess.DPL_SHIFT;
-  const flat = { base: 0n, limit: 0xffff_ffff };
-  setSegment(state, 'cs', (cs & 0xfffc) | cpl, { ...flat, access: codeAccess | privilege });
-  setSegment(state, 'ss', (ss & 0xfffc) | cpl, { ...flat, access: DATA | privilege });
+  setSegment(state, 'cs', (cs & 0xfffc) | cpl, flatSegment(codeAccess | privilege));
+  setSegment(state, 'ss', (ss & 0xfffc) | cpl, flatSegment(DATA | privilege));
   state.cpl = cpl;
   processor.contextChanged();
 }
@@ -71,7 +73,7 @@ const sysret: ColdSemantics = {
     writeRflags(processor.state, (state.r11 & SYSRET_FLAGS) | Rflags.FIXED);
     const selector = Number((state.star >> 48n) & 0xffffn);
     setFlatSegments(processor, selector + (wide ? 16 : 0), selector + 8, wide ? CODE64 : CODE32, 3);
-    return Cold.JUMPED;
+    return alignmentCheckWanted(processor) ?? Cold.JUMPED;
   },
 };
 

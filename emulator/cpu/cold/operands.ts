@@ -49,8 +49,7 @@ export function linearAddress(
   size: number,
   access: number,
 ): bigint | Fault {
-  const name = SEGMENTS[segment];
-  const base = state[`${name}Base`];
+  const { base } = state.segments[SEGMENTS[segment]];
   if (is64BitMode(state)) {
     const flat = segment !== Segment.FS && segment !== Segment.GS;
     return flat ? offset : cut(base + offset, 8);
@@ -69,9 +68,7 @@ export function segmentAllows(
   size: number,
   access: number,
 ): boolean {
-  const name = SEGMENTS[segment];
-  const rights = state[`${name}Access`];
-  const limit = state[`${name}Limit`];
+  const { access: rights, limit } = state.segments[SEGMENTS[segment]];
   if (isProtectedMode(state)) {
     if ((rights & SegmentAccess.UNUSABLE) !== 0) return false;
     const code = (rights & 8) !== 0;
