@@ -91,12 +91,13 @@ class Decoding {
     const patterns = opcodeMap[map * 256 + this.opcode];
     const pattern = this.match(patterns);
     if (!pattern) {
+      if (this.lock) return 'invalid';
       const name = unimplementedName({
         map,
         opcode: this.opcode,
         prefix: this.repeat || (this.operandOverride ? 0x66 : 0),
-        code64: this.width === 64,
         modrm: () => this.readModRM(),
+        next: () => this.byte(),
       });
       return name === undefined ? 'invalid' : { unimplemented: name };
     }

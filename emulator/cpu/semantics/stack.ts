@@ -1,4 +1,5 @@
 /** Stack instructions. */
+import type { Expression, Local } from '../../wasm/expression.js';
 import { ValueType, i32, i64 } from '../../wasm/expression.js';
 import { Access } from '../seams.js';
 import type { Emitter } from './emitter.js';
@@ -64,47 +65,55 @@ const popa: Semantics = (e) => {
 };
 
 /**
- * ENTER. The frame pointers that it copies go below the stack pointer, which is changed last, so that the instruction
- * can be executed again after a fault in the middle.
+ * ENTER. The frame pointers that it copies may lie where it pushes, so that it could not be executed again after a
+ * fault in the middle: a first pass makes all accesses possible, a second one makes them.
  */
 const enter: Semantics = (e) => {
   const size = e.operandSize;
   const { f } = e;
   const allocation = i64.extendU(e.read(0));
   const level = e.let(i32.and(e.read(1), i32.constant(31)));
-  const oldPointer = e.let(e.stackPointer());
-  const frame = e.stackOffset(oldPointer, -size);
-  e.stackMemory(frame, size, Access.WRITE).set(e.general(RBP, size).get());
+  const frame = e.stackOffset(e.let(e.stackPointer()), -size);
   const pointer = f.temporary(ValueType.i64);
-  f.set(pointer, frame);
-  f.if(level, () => copyFramePointers(e, size, level, pointer, frame));
+  for (const pass of ['check', 'write'] as const) {
+    const slot = e.stackMemory(frame, size, Access.WRITE);
+    if (pass === 'write') slot.set(e.general(RBP, size).get());
+    f.set(pointer, frame);
+    f.if(level, () => copyFramePointers(e, pass, level, pointer, frame));
+  }
   e.general(RBP, size).set(e.fromI64(frame, size));
   e.setStackPointer(i64.sub(pointer, allocation));
 };
 
-type Variable = ReturnType<Emitter['f']['temporary']>;
-type Value = ReturnType<Emitter['let']>;
-
-function copyFramePointers(e: Emitter, size: number, level: Value, pointer: Variable, frame: Value): void {
+/** Pushes the frame pointers of the outer levels, then the new one, below `pointer`. */
+function copyFramePointers(
+  e: Emitter,
+  pass: 'check' | 'write',
+  level: Expression,
+  pointer: Local,
+  frame: Expression,
+): void {
   const { f } = e;
+  const size = e.operandSize;
   const left = f.temporary(ValueType.i32);
   const source = f.temporary(ValueType.i64);
   f.set(left, level);
   f.set(source, e.zeroExtended(e.stackRegister(RBP).get(), e.shape.stackSize));
-  const push_ = (value: Value) => {
+  const pushBelow = (value: Expression) => {
     f.set(pointer, e.stackOffset(pointer, -size));
-    e.stackMemory(pointer, size, Access.WRITE).set(value);
+    const slot = e.stackMemory(pointer, size, Access.WRITE);
+    if (pass === 'write') slot.set(value);
   };
   f.block((done) => {
     f.loop((again) => {
       f.set(left, i32.sub(left, i32.constant(1)));
       f.branchIf(done, i32.eqz(left));
       f.set(source, e.stackOffset(source, -size));
-      push_(e.let(e.stackMemory(source, size, Access.READ).get()));
+      pushBelow(e.let(e.stackMemory(source, size, Access.READ).get()));
       f.branch(again);
     });
   });
-  push_(e.fromI64(frame, size));
+  pushBelow(e.fromI64(frame, size));
 }
 
 const leave: Semantics = (e) => {

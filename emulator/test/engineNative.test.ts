@@ -1,0 +1,20 @@
+/** The interpreter against the processor of this machine. */
+import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- a test
+import { compareWithProcessor } from './native/differential.js';
+import { probeUnavailable } from './native/nativeProbe.js';
+
+describe('interpreter against the native processor', () => {
+  before(function () {
+    const unavailable = probeUnavailable();
+    if (unavailable === undefined) return;
+    console.log(`    skipped: ${unavailable}`);
+    this.skip();
+  });
+
+  it('agrees on 100,000 random cases', () => {
+    const { mismatches, coverage } = compareWithProcessor(100_000, 20);
+    assert.deepEqual(mismatches, []);
+    // Every mnemonic of the table's hot user-mode rows takes part.
+    assert.ok(coverage.size >= 100, `${coverage.size} mnemonics`);
+  });
+});
