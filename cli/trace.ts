@@ -1,6 +1,6 @@
 /** `hyperstep trace`: a line for each hypercall, in the order in which they were made. */
-import { SHOWN_REGISTERS } from '../debug-adapter/hypercalls/conventions.js';
-import { kvmConvention } from '../debug-adapter/hypercalls/conventions.js';
+import { guestTranslation } from '../debug-adapter/debuggee/translation.js';
+import { kvmConvention, SHOWN_REGISTERS } from '../debug-adapter/hypercalls/conventions.js';
 import { HypercallLog } from '../debug-adapter/hypercalls/log.js';
 import type { LoggedCall } from '../debug-adapter/hypercalls/log.js';
 import { nameOf, registerValues, sourceOf } from '../debug-adapter/hypercalls/record.js';
@@ -25,7 +25,10 @@ interface TraceLine {
 }
 
 export const traceHypercalls: Report = (launch, print, json) => {
-  const log = new HypercallLog(kvmConvention);
+  const { machine } = launch;
+  const log = new HypercallLog(kvmConvention, (event, address, length) =>
+    machine.readLinear(address, length, guestTranslation(machine, event.vmcs)),
+  );
   const vcpus = new VcpuNumbers(launch.machine, launch.host?.debugInfo);
   let printed = 0;
 
@@ -37,7 +40,7 @@ export const traceHypercalls: Report = (launch, print, json) => {
 
   launch.machine.observers.onWorldSwitch = (event) => {
     if (event.exit) vcpus.of(event.vmcs);
-    if (log.observe(event)?.after) printAnswered();
+    if (log.observe(event)) printAnswered();
     return false;
   };
   return {
@@ -53,7 +56,7 @@ function lineOf(launch: PreparedLaunch, log: HypercallLog, call: LoggedCall, vcp
     seq: call.seq,
     position: call.position,
     vcpu: vcpus.of(call.vmcs),
-    kind: log.convention.kind,
+    kind: call.kind,
     nr: `0x${call.nr.toString(16)}`,
     name: nameOf(log, call, launch.handlers?.hypercalls ?? []),
     before: registerValues(call.before),

@@ -1,7 +1,6 @@
 /** What is debugged: the machine, the symbols of its worlds, and what world switches have told so far. */
 import type { Machine, TranslationContext, World } from '../../emulator/machine/machineTypes.js';
 import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
-import { Field } from '../../emulator/vmx/fields.js';
 import { kvmConvention } from '../hypercalls/conventions.js';
 import { HypercallLog } from '../hypercalls/log.js';
 import type { HandlersImage, OwnHypercall } from '../launch/handlersImage.js';
@@ -12,10 +11,13 @@ import { VcpuNumbers } from '../launch/vcpuNumbers.js';
 import { ExitCounts } from '../vmexits/counts.js';
 import type { Image } from './image.js';
 import { createImage } from './image.js';
+import { guestTranslation, hostTranslation } from './translation.js';
 
 export class Debuggee {
   readonly machine: Machine;
-  readonly log = new HypercallLog(kvmConvention);
+  readonly log = new HypercallLog(kvmConvention, (event, address, length) =>
+    this.machine.readLinear(address, length, this.guestTranslation(event.vmcs)),
+  );
   readonly exitCounts = new ExitCounts();
   readonly vcpus: VcpuNumbers;
   /** The last VM exit of each VMCS: the guest's registers while the host runs. */
@@ -81,29 +83,17 @@ export class Debuggee {
   get rootTranslation(): TranslationContext {
     const { machine } = this;
     const vmcs = machine.currentVmcs;
-    if (machine.world === 'root' || vmcs === undefined) return machine.translation;
-    const field = (encoding: number): bigint => machine.readVmcs(vmcs, encoding) ?? 0n;
-    return {
-      cr0: field(Field.hostCr0.encoding),
-      cr3: field(Field.hostCr3.encoding),
-      cr4: field(Field.hostCr4.encoding),
-      efer: field(Field.hostEfer.encoding),
-      eptPointer: undefined,
-    };
+    return machine.world === 'root' || vmcs === undefined
+      ? machine.translation
+      : hostTranslation(machine, vmcs);
   }
 
   /** Page tables of a guest, from its VMCS; the machine's own while it runs. */
   guestTranslation(vmcs: number): TranslationContext {
     const { machine } = this;
-    if (machine.world === 'guest' && machine.currentVmcs === vmcs) return machine.translation;
-    const field = (encoding: number): bigint => machine.readVmcs(vmcs, encoding) ?? 0n;
-    return {
-      cr0: field(Field.guestCr0.encoding),
-      cr3: field(Field.guestCr3.encoding),
-      cr4: field(Field.guestCr4.encoding),
-      efer: field(Field.guestEfer.encoding),
-      eptPointer: field(Field.eptPointer.encoding),
-    };
+    return machine.world === 'guest' && machine.currentVmcs === vmcs
+      ? machine.translation
+      : guestTranslation(machine, vmcs);
   }
 
   /** The host's published threads, or undefined for a host without them and on bare metal. */

@@ -1,7 +1,11 @@
 /**
- * The hypercall log: a pure function of world switches. A VM exit with the convention's reason opens a call; the next
- * entry of the same VMCS that has moved past the instruction answers it. Columns, so that 100,000 calls stay small.
+ * The hypercall log: a pure function of world switches. A VM exit by VMCALL (or by #UD at the other vendor's VMMCALL)
+ * opens a call; the entry of the same VMCS with which the guest goes on behind the instruction answers it. An entry at
+ * the instruction itself leaves it open: it was interrupted, or rewritten, and is executed again. Columns, so that
+ * 100,000 calls stay small.
  */
+import { Vector } from '../../emulator/cpu/fault.js';
+import { ExitReason } from '../../emulator/vmx/exitReasons.js';
 import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
 import type { CallingConvention } from './conventions.js';
 import { describeResult, SHOWN_INDEXES } from './conventions.js';
@@ -9,9 +13,25 @@ import { GENERAL_REGISTERS } from '../../emulator/cpu/layout.js';
 
 const SHOWN = SHOWN_INDEXES.length;
 
+const VMMCALL = [0x0f, 0x01, 0xd9];
+
+/** The bytes at a linear address of the guest that a VM exit just left. */
+export type ReadGuestCode = (event: WorldSwitch, address: bigint, length: number) => Uint8Array;
+
+/** A call that has not returned. */
+interface OpenCall {
+  readonly row: number;
+  readonly rip: bigint;
+  readonly cr3: bigint;
+  /** The guest was entered with RIP still at the instruction: it executes it again. */
+  restarted: boolean;
+}
+
 /** One call, with raw values; registers in the order of SHOWN_REGISTERS. */
 export interface LoggedCall {
   readonly seq: number;
+  /** The convention's kind, with `-vmmcall` for the other vendor's instruction. */
+  readonly kind: string;
   readonly position: number;
   readonly virtualNs: number;
   readonly vmcs: number;
@@ -49,18 +69,30 @@ class Columns {
   }
 }
 
-const Number_ = { POSITION: 0, CALLED_NS: 1, ANSWERED_NS: 2, VMCS: 3, CPL: 4, BITS: 5, COUNT: 6 } as const;
+const Number_ = {
+  POSITION: 0,
+  CALLED_NS: 1,
+  ANSWERED_NS: 2,
+  VMCS: 3,
+  CPL: 4,
+  BITS: 5,
+  VMMCALL: 6,
+  COUNT: 7,
+} as const;
 const Word = { RIP: 0, CS_BASE: 1, CR3: 2, BEFORE: 3, AFTER: 3 + SHOWN, COUNT: 3 + 2 * SHOWN } as const;
 const UNANSWERED = -1;
 
 export class HypercallLog {
   private readonly columns = new Columns(Number_.COUNT, Word.COUNT);
   private count = 0;
-  /** Row of the open call of each VMCS. */
-  private readonly open = new Map<number, number>();
+  /** Open calls of each VMCS, innermost last: the guest's interrupt handler may call while a call is restarted. */
+  private readonly open = new Map<number, OpenCall[]>();
   private readonly numberColumn: number;
 
-  constructor(readonly convention: CallingConvention) {
+  constructor(
+    readonly convention: CallingConvention,
+    private readonly readCode: ReadGuestCode,
+  ) {
     this.numberColumn = SHOWN_INDEXES.indexOf(GENERAL_REGISTERS.indexOf(convention.number));
   }
 
@@ -70,30 +102,45 @@ export class HypercallLog {
 
   /** Sequence numbers of calls that have not returned, ascending. */
   get unanswered(): number[] {
-    return [...this.open.values()].sort((a, b) => a - b);
+    return [...this.open.values()].flatMap((calls) => calls.map(({ row }) => row)).sort((a, b) => a - b);
   }
 
-  /** The open call of a virtual processor. */
+  /** The call that the host works on for a virtual processor. */
   openCallOf(vmcs: number): LoggedCall | undefined {
-    const row = this.open.get(vmcs);
-    return row === undefined ? undefined : this.at(row);
+    const call = this.open.get(vmcs)?.findLast(({ restarted }) => !restarted);
+    return call && this.at(call.row);
   }
 
-  /** Takes a world switch in; answers the call that it opened or closed. */
+  /** Takes a world switch in; answers the call that it answered. */
   observe(event: WorldSwitch): LoggedCall | undefined {
-    if (event.exit) {
-      const isCall = event.exit.reason === this.convention.exitReason && !event.exit.entryFailure;
-      return isCall ? this.begin(event) : undefined;
-    }
-    const row = this.open.get(event.vmcs);
-    if (row === undefined) return undefined;
-    // The same instruction again: the call is not answered, the guest makes it anew.
-    if (event.rip === this.columns.words[row * Word.COUNT + Word.RIP]) return undefined;
-    return this.answer(row, event);
+    if (event.direction === 'entry') return this.enter(event);
+    const instruction = this.instructionOf(event);
+    if (instruction) this.begin(event, instruction === 'vmmcall');
+    return undefined;
   }
 
-  private begin(event: WorldSwitch): LoggedCall {
-    const row = this.open.get(event.vmcs) ?? this.count++;
+  private instructionOf(event: WorldSwitch): 'vmcall' | 'vmmcall' | undefined {
+    const { exit } = event;
+    if (!exit || exit.entryFailure) return undefined;
+    if (exit.reason === this.convention.exitReason) return 'vmcall';
+    // The other vendor's instruction is an invalid opcode here; hosts emulate or rewrite it.
+    const isInvalidOpcode =
+      exit.reason === ExitReason.EXCEPTION_NMI && (exit.interruptionInformation & 0xff) === Vector.UD;
+    if (!isInvalidOpcode) return undefined;
+    const code = this.readCode(event, event.csBase + event.rip, VMMCALL.length);
+    return VMMCALL.every((byte, i) => code[i] === byte) ? 'vmmcall' : undefined;
+  }
+
+  private begin(event: WorldSwitch, isVmmcall: boolean): void {
+    const calls = this.open.get(event.vmcs) ?? [];
+    const again = calls.find(
+      ({ restarted, rip, cr3 }) => restarted && rip === event.rip && cr3 === event.cr3,
+    );
+    if (again) {
+      again.restarted = false;
+      return;
+    }
+    const row = this.count++;
     this.columns.reserve(this.count);
     const { numbers, words } = this.columns;
     const n = row * Number_.COUNT;
@@ -103,21 +150,28 @@ export class HypercallLog {
     numbers[n + Number_.VMCS] = event.vmcs;
     numbers[n + Number_.CPL] = event.cpl;
     numbers[n + Number_.BITS] = event.codeBits === 64 ? 64 : 32;
+    numbers[n + Number_.VMMCALL] = isVmmcall ? 1 : 0;
     const w = row * Word.COUNT;
     words[w + Word.RIP] = event.rip;
     words[w + Word.CS_BASE] = event.csBase;
     words[w + Word.CR3] = event.cr3;
     SHOWN_INDEXES.forEach((index, i) => (words[w + Word.BEFORE + i] = event.registers[index]));
-    this.open.set(event.vmcs, row);
-    return this.at(row);
+    this.open.set(event.vmcs, [...calls, { row, rip: event.rip, cr3: event.cr3, restarted: false }]);
   }
 
-  private answer(row: number, event: WorldSwitch): LoggedCall {
-    this.columns.numbers[row * Number_.COUNT + Number_.ANSWERED_NS] = event.virtualNs;
-    const w = row * Word.COUNT + Word.AFTER;
+  private enter(event: WorldSwitch): LoggedCall | undefined {
+    const calls = this.open.get(event.vmcs);
+    const call = calls?.findLast(({ restarted }) => !restarted);
+    if (!calls || !call) return undefined;
+    if (event.rip === call.rip) {
+      call.restarted = true;
+      return undefined;
+    }
+    this.columns.numbers[call.row * Number_.COUNT + Number_.ANSWERED_NS] = event.virtualNs;
+    const w = call.row * Word.COUNT + Word.AFTER;
     SHOWN_INDEXES.forEach((index, i) => (this.columns.words[w + i] = event.registers[index]));
-    this.open.delete(event.vmcs);
-    return this.at(row);
+    calls.splice(calls.indexOf(call), 1);
+    return this.at(call.row);
   }
 
   /** The call with sequence number `seq`, from 0. Throws RangeError beyond the log. */
@@ -132,6 +186,7 @@ export class HypercallLog {
     const before = [...words.subarray(w + Word.BEFORE, w + Word.BEFORE + SHOWN)];
     return {
       seq,
+      kind: this.convention.kind + (numbers[n + Number_.VMMCALL] ? '-vmmcall' : ''),
       position: numbers[n + Number_.POSITION],
       virtualNs: numbers[n + Number_.CALLED_NS],
       vmcs: numbers[n + Number_.VMCS],
