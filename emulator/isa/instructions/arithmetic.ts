@@ -5,7 +5,7 @@ import { ALL, hot, not64 } from './define.js';
 const twoOperands = (mnemonic: string, group: number, summary: string, extra: Partial<InstructionRow>) => {
   const byte = (low: number) => (group * 8 + low).toString(16).toUpperCase().padStart(2, '0');
   const flags = { writes: ALL, ...extra };
-  const { lockable: _, ...registerFirst } = flags;
+  const registerFirst = { ...flags, lockable: false };
   return [
     hot(mnemonic, `${byte(0)} /r`, ['Eb', 'Gb'], summary, flags),
     hot(mnemonic, `${byte(1)} /r`, ['Ev', 'Gv'], summary, flags),
