@@ -36,14 +36,16 @@ export type RecordEvent =
 /** Decoded code of one mode and one breakpoint world. */
 export interface CodeContext {
   readonly mode: CodeMode;
-  /** CS base: 0 in 64-bit mode. */
-  readonly codeBase: bigint;
+  /** Low half of the CS base, which has no other; 0 in 64-bit mode. */
+  readonly codeBase: number;
   readonly pages: Map<number, LinearPage[]>;
 }
 
 /** The blocks of one physical page seen at one linear page. */
 interface LinearPage {
-  readonly pageRip: bigint;
+  /** RIP of the first byte of the page, in halves. */
+  readonly ripLow: number;
+  readonly ripHigh: number;
   readonly blocks: Map<number, Block>;
 }
 
@@ -58,13 +60,17 @@ export interface Block {
   readonly secondPage: number;
 }
 
-/** Where the code of a block is. */
+/** Where code is: RIP and linear address in halves, as int32. */
 export interface CodeLocation {
   readonly context: CodeContext;
-  readonly rip: bigint;
-  readonly linear: bigint;
+  readonly ripLow: number;
+  readonly ripHigh: number;
+  readonly linearLow: number;
+  readonly linearHigh: number;
   readonly physical: number;
 }
+
+const joined = (low: number, high: number) => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 
 /** Bytes of the second page that a crossing instruction can have. */
 const MAX_CROSSING = 15;
@@ -105,22 +111,24 @@ export class Blocks {
     this.generation += 1;
   }
 
-  find({ context, rip, physical }: CodeLocation): Block | undefined {
+  find(location: CodeLocation): Block | undefined {
+    return this.findPage(location)?.blocks.get(location.physical & (PAGE - 1));
+  }
+
+  private findPage({ context, ripLow, ripHigh, physical }: CodeLocation): LinearPage | undefined {
     const offset = physical & (PAGE - 1);
-    const pageRip = rip - BigInt(offset);
-    return context.pages
-      .get(physical >>> 12)
-      ?.find((page) => page.pageRip === pageRip)
-      ?.blocks.get(offset);
+    const low = (ripLow - offset) | 0;
+    // Outside 64-bit mode the first byte of the page may lie below offset 0 of CS.
+    const high = ripLow >>> 0 < offset ? (ripHigh - 1) | 0 : ripHigh;
+    const pages = context.pages.get(physical >>> 12);
+    return pages?.find((page) => page.ripLow === low && page.ripHigh === high);
   }
 
   /** Physical page of the rest of a crossing instruction's bytes: -1 when it cannot be fetched. */
-  secondPage(linear: bigint): number {
-    const next = (linear | BigInt(PAGE - 1)) + 1n;
-    const physical = this.system.fetch(
-      Number(BigInt.asIntN(32, next)),
-      Number(BigInt.asIntN(32, next >> 32n)),
-    );
+  secondPage({ context, linearLow, linearHigh }: CodeLocation): number {
+    const low = ((linearLow & ~(PAGE - 1)) + PAGE) | 0;
+    const high = low === 0 && context.mode.width === 64 ? (linearHigh + 1) | 0 : linearHigh;
+    const physical = this.system.fetch(low, high);
     return physical < 0 ? -1 : physical >>> 12;
   }
 
@@ -146,23 +154,19 @@ export class Blocks {
     this.byPhysicalPage.get(block.physical >>> 12)?.delete(block);
     if (block.secondPage >= 0) this.byPhysicalPage.get(block.secondPage)?.delete(block);
     // Links of the same page still lead here: send them on by RIP.
-    this.writer.far(block.record, block.page.pageRip + BigInt(block.start));
+    this.writer.far(block.record, pageRipOf(block.page) + BigInt(block.start));
     this.events.delete(block.record);
   }
 
   /** Builds the block at a location. `undefined`: its bytes cannot be fetched (`MemorySystem.fault`, `exited`). */
   build(location: CodeLocation): Block | undefined {
     if (this.free + MAX_RECORDS * RECORD_SIZE > ARENA_END) this.flush();
-    const { context, physical, rip, linear } = location;
+    const { physical } = location;
     const start = physical & (PAGE - 1);
-    const pageRip = rip - BigInt(start);
-    const list = context.pages.get(physical >>> 12) ?? [];
-    let page = list.find((known) => known.pageRip === pageRip);
-    if (!page) {
-      page = { pageRip, blocks: new Map() };
-      context.pages.set(physical >>> 12, [...list, page]);
-    }
-    const building = new BlockBuilding(this.memory, location, (next) => this.secondPage(next));
+    const page = this.findPage(location) ?? this.addPage(location);
+    const building = new BlockBuilding(this.memory, location, () => this.secondPage(location));
+    const { pageRip } = building;
+    const linear = joined(location.linearLow, location.linearHigh);
     const record = this.free;
     const isBreakpoint = (offset: number) => this.hooks.isBreakpoint(linear + BigInt(offset - start));
     if (isBreakpoint(start)) {
@@ -182,6 +186,17 @@ export class Blocks {
     return block;
   }
 
+  private addPage({ context, ripLow, ripHigh, physical }: CodeLocation): LinearPage {
+    const pageRip = joined(ripLow, ripHigh) - BigInt(physical & (PAGE - 1));
+    const page: LinearPage = {
+      ripLow: Number(BigInt.asIntN(32, pageRip)),
+      ripHigh: Number(BigInt.asIntN(32, pageRip >> 32n)),
+      blocks: new Map(),
+    };
+    context.pages.set(physical >>> 12, [...(context.pages.get(physical >>> 12) ?? []), page]);
+    return page;
+  }
+
   private note(page: number, block: Block): void {
     let blocks = this.byPhysicalPage.get(page);
     if (!blocks) {
@@ -196,7 +211,7 @@ export class Blocks {
    * undefined when it cannot be fetched.
    */
   buildStep(location: CodeLocation): number | undefined {
-    const building = new BlockBuilding(this.memory, location, (next) => this.secondPage(next));
+    const building = new BlockBuilding(this.memory, location, () => this.secondPage(location));
     const saved = this.free;
     this.free = SCRATCH + 2 * RECORD_SIZE;
     this.events.delete(SCRATCH);
@@ -237,7 +252,8 @@ export class Blocks {
     const { u32 } = this.memory;
     const owner = u32[(link + field.immediate) >> 2];
     const linkField = u32[(link + field.next) >> 2];
-    const target = block.secondPage < 0 ? block.record : this.far(block.page.pageRip + BigInt(block.start));
+    const target =
+      block.secondPage < 0 ? block.record : this.far(pageRipOf(block.page) + BigInt(block.start));
     this.writer.setLink(owner, linkField, target);
   }
 
@@ -345,6 +361,8 @@ export class Blocks {
   }
 }
 
+const pageRipOf = ({ ripLow, ripHigh }: LinearPage) => joined(ripLow, ripHigh);
+
 const FALLS_THROUGH = new Set(['jcc', 'loop', 'loope', 'loopne', 'jcxz']);
 
 const isBranch = (instruction: Instruction) =>
@@ -370,10 +388,10 @@ export class BlockBuilding {
   constructor(
     private readonly memory: LinearMemory,
     readonly location: CodeLocation,
-    private readonly findSecondPage: (linear: bigint) => number,
+    private readonly findSecondPage: () => number,
   ) {
     this.end = location.physical & (PAGE - 1);
-    this.pageRip = location.rip - BigInt(this.end);
+    this.pageRip = joined(location.ripLow, location.ripHigh) - BigInt(this.end);
     this.pageBytes = region.ram + location.physical - this.end;
   }
 
@@ -385,7 +403,7 @@ export class BlockBuilding {
       const at = start + offset;
       if (at < PAGE) return u8[this.pageBytes + at];
       if (!mayCross) return -1;
-      if (this.secondPage < 0) this.secondPage = this.findSecondPage(this.location.linear);
+      if (this.secondPage < 0) this.secondPage = this.findSecondPage();
       return this.secondPage < 0 ? -1 : u8[region.ram + this.secondPage * PAGE + at - PAGE];
     };
     const { width } = this.location.context.mode;

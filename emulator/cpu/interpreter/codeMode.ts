@@ -21,12 +21,15 @@ function isFlat(memory: LinearMemory, segment: number): boolean {
   return usable && data && limit === FLAT_LIMIT && memory.u32[base] === 0;
 }
 
+/** The key of 64-bit mode. */
+export const LONG_MODE_KEY = 1;
+
 /** A number that is equal exactly when the modes are (CS base aside, which `codeBase` tells). */
 export function modeKey(memory: LinearMemory): number {
   const { u32 } = memory;
   const code = u32[layout.csAccess >> 2];
   const long = (u32[layout.efer >> 2] & Number(Efer.LMA)) !== 0;
-  if (long && (code & SegmentAccess.L) !== 0) return 1;
+  if (long && (code & SegmentAccess.L) !== 0) return LONG_MODE_KEY;
   const stack = u32[layout.ssAccess >> 2];
   const bits = [
     (code & SegmentAccess.DB) !== 0,
@@ -43,7 +46,7 @@ const BASED_SEGMENTS: readonly SegmentUse[] = ['flat', 'flat', 'flat', 'flat', '
 
 /** The mode that a key of `modeKey` stands for. */
 export function modeOfKey(key: number): CodeMode {
-  if (key === 1) return { width: 64, stackSize: 8, segments: BASED_SEGMENTS, codeChecked: false };
+  if (key === LONG_MODE_KEY) return { width: 64, stackSize: 8, segments: BASED_SEGMENTS, codeChecked: false };
   const bit = (position: number) => (key & (2 << position)) !== 0;
   const use = (position: number): SegmentUse => (bit(position) ? 'flat' : 'checked');
   return {

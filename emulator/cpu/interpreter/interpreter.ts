@@ -8,7 +8,7 @@ import { Access, EngineExit, FillResult } from '../seams.js';
 import type { LinearMemory } from '../state.js';
 import type { Block, CodeContext, CodeLocation } from './blocks.js';
 import { BlockBuilding, Blocks } from './blocks.js';
-import { modeKey, modeOfKey, segmentAllows } from './codeMode.js';
+import { LONG_MODE_KEY, modeKey, modeOfKey, segmentAllows } from './codeMode.js';
 import { ShapeResult } from './functionEmitter.js';
 import {
   ExitCode,
@@ -35,7 +35,10 @@ export class Interpreter implements Engine {
 
   private readonly shapes: ShapeTable;
   private readonly blocks: Blocks;
-  private contextKey = '';
+  /** What `context` was chosen for. */
+  private mode = -1;
+  private codeBase = -1;
+  private world = -1;
   private context!: CodeContext;
   private jumpCacheGeneration = 0;
   private running = false;
@@ -73,20 +76,20 @@ export class Interpreter implements Engine {
 
   flushJumpCache(): void {
     this.jumpCacheGeneration += 1;
-    if (this.jumpCacheGeneration === GENERATIONS) {
-      this.clearJumpCache();
-      return;
-    }
-    const generation = BigInt(this.jumpCacheGeneration) << BigInt(GENERATION_SHIFT);
-    this.memory.u64[JUMP_CACHE_GENERATION >> 3] = generation;
+    if (this.jumpCacheGeneration === GENERATIONS) this.clearJumpCache();
+    else this.publishGeneration();
   }
 
-  /** Voids every entry: no RIP has all bits but the lowest set as its key in generation 0. */
+  /** Voids every entry: key 0 is RIP 0 of generation 0, which is never used. */
   private clearJumpCache(): void {
-    this.jumpCacheGeneration = 0;
-    this.memory.u64[JUMP_CACHE_GENERATION >> 3] = 0n;
+    this.jumpCacheGeneration = 1;
     const first = region.jumpCache >> 2;
-    this.memory.i32.fill(-1, first, first + (JUMP_CACHE_ENTRIES * jumpCacheEntry.size) / 4);
+    this.memory.i32.fill(0, first, first + (JUMP_CACHE_ENTRIES * jumpCacheEntry.size) / 4);
+    this.publishGeneration();
+  }
+
+  private publishGeneration(): void {
+    this.memory.u32[(JUMP_CACHE_GENERATION >> 2) + 1] = this.jumpCacheGeneration << (GENERATION_SHIFT - 32);
   }
 
   breakpointsChanged(): void {
@@ -121,7 +124,7 @@ export class Interpreter implements Engine {
       this.unfetchable();
       return undefined;
     }
-    const decoded = new BlockBuilding(this.memory, location, (linear) => this.blocks.secondPage(linear)).next(
+    const decoded = new BlockBuilding(this.memory, location, () => this.blocks.secondPage(location)).next(
       true,
     );
     this.fault = decoded === 'unfetchable' ? this.system.fault : undefined;
@@ -132,31 +135,35 @@ export class Interpreter implements Engine {
 
   private selectContext(): void {
     const mode = modeKey(this.memory);
-    const codeBase = mode === 1 ? 0n : this.memory.u64[layout.csBase >> 3];
-    const key = `${mode} ${codeBase} ${this.hooks.breakpointWorld()}`;
-    if (key === this.contextKey) return;
-    this.contextKey = key;
-    this.context = this.blocks.context(key, () => ({ mode: modeOfKey(mode), codeBase }));
+    const codeBase = mode === LONG_MODE_KEY ? 0 : this.memory.u32[layout.csBase >> 2];
+    const world = this.hooks.breakpointWorld();
+    if (mode === this.mode && codeBase === this.codeBase && world === this.world) return;
+    this.mode = mode;
+    this.codeBase = codeBase;
+    this.world = world;
+    this.context = this.blocks.context(`${mode} ${codeBase} ${world}`, () => ({
+      mode: modeOfKey(mode),
+      codeBase,
+    }));
     this.flushJumpCache();
   }
 
   /** Where the code at RIP lies; undefined when it cannot be fetched. */
   private locate(): CodeLocation | undefined {
     const { context, memory, system } = this;
-    const rip = memory.u64[layout.rip >> 3];
+    const { u32, i32 } = memory;
+    const ripLow = i32[layout.rip >> 2];
+    const ripHigh = i32[(layout.rip >> 2) + 1];
     const wide = context.mode.width === 64;
-    if (!wide && rip > BigInt(memory.u32[layout.csLimit >> 2])) {
+    if (!wide && (ripHigh !== 0 || ripLow >>> 0 > u32[layout.csLimit >> 2])) {
       // Outside 64-bit mode RIP is an offset that the limit of CS bounds (SDM 3A 5.3).
       this.fault = generalProtection();
       return undefined;
     }
-    // Halves as numbers: V8 of Node 20 aborts when it optimizes integer casts of a bigint merged from two branches.
-    const low = memory.i32[layout.rip >> 2];
-    const physical = wide
-      ? system.fetch(low, memory.i32[(layout.rip >> 2) + 1])
-      : system.fetch((low + memory.i32[layout.csBase >> 2]) | 0, 0);
-    const linear = wide ? rip : BigInt.asUintN(32, context.codeBase + rip);
-    return physical < 0 ? undefined : { context, rip, linear, physical };
+    const linearLow = (ripLow + context.codeBase) | 0;
+    const linearHigh = wide ? ripHigh : 0;
+    const physical = system.fetch(linearLow, linearHigh);
+    return physical < 0 ? undefined : { context, ripLow, ripHigh, linearLow, linearHigh, physical };
   }
 
   /** The block at RIP, built when it is new. */
@@ -164,7 +171,7 @@ export class Interpreter implements Engine {
     const location = this.locate();
     if (!location) return undefined;
     const known = this.blocks.find(location);
-    if (known && (known.secondPage < 0 || this.blocks.secondPage(location.linear) === known.secondPage))
+    if (known && (known.secondPage < 0 || this.blocks.secondPage(location) === known.secondPage))
       return known;
     const generation = this.blocks.generation;
     const block = this.blocks.build(location);
@@ -180,14 +187,16 @@ export class Interpreter implements Engine {
   }
 
   private rememberJump(block: Block): void {
-    const { u32, u64 } = this.memory;
-    const low = u32[layout.rip >> 2];
-    const shifted = Number(BigInt.asUintN(32, u64[layout.rip >> 3] >> 12n));
-    const index = (low ^ shifted) & (JUMP_CACHE_ENTRIES - 1);
-    const entry = region.jumpCache + index * jumpCacheEntry.size;
-    u64[(entry + jumpCacheEntry.key) >> 3] = u64[layout.rip >> 3] ^ u64[JUMP_CACHE_GENERATION >> 3];
-    u32[(entry + jumpCacheEntry.record) >> 2] = block.record;
-    u32[(entry + jumpCacheEntry.start) >> 2] = block.start;
+    const { i32 } = this.memory;
+    const low = i32[layout.rip >> 2];
+    const high = i32[(layout.rip >> 2) + 1];
+    const index = (low ^ ((low >>> 12) | (high << 20))) & (JUMP_CACHE_ENTRIES - 1);
+    const entry = (region.jumpCache + index * jumpCacheEntry.size) >> 2;
+    const generation = JUMP_CACHE_GENERATION >> 2;
+    i32[entry + (jumpCacheEntry.key >> 2)] = low;
+    i32[entry + (jumpCacheEntry.key >> 2) + 1] = high ^ i32[generation + 1];
+    i32[entry + (jumpCacheEntry.record >> 2)] = block.record;
+    i32[entry + (jumpCacheEntry.start >> 2)] = block.start;
   }
 
   // -------------------------------------------------------------- running
@@ -277,7 +286,9 @@ export class Interpreter implements Engine {
   }
 
   private atBreakpoint(location: CodeLocation): boolean {
-    return this.hooks.isBreakpoint(location.linear);
+    return this.hooks.isBreakpoint(
+      BigInt.asUintN(64, (BigInt(location.linearHigh) << 32n) | BigInt(location.linearLow >>> 0)),
+    );
   }
 
   /** Where `miss` goes on. */

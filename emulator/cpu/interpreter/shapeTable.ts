@@ -9,7 +9,7 @@ import { CarefulEmitter, FunctionEmitter } from './functionEmitter.js';
 import { hotCases } from './hotShapes.js';
 import { Handler } from './record.js';
 import { shapeKey } from './shapeOf.js';
-import { buildSwitchModule } from './switchModule.js';
+import { ANY_MEMORY, buildSwitchModule } from './switchModule.js';
 
 /** Runs one instruction from its record: see `FunctionEmitter`. */
 export type ShapeFunction = (record: number) => number;
@@ -22,6 +22,10 @@ export interface HostFunctions {
 }
 
 const INITIAL_TABLE = 2048;
+
+let compiledSwitch: WebAssembly.Module | undefined;
+/** The main module is the same for every processor: compiled once. */
+const switchModule = () => (compiledSwitch ??= new WebAssembly.Module(buildSwitchModule(hotCases)));
 
 function emitShape(emitter: FunctionEmitter, shape: InstructionShape): void {
   const emit = semantics.get(shape.semantics);
@@ -44,21 +48,18 @@ export class ShapeTable {
   /** Shapes whose function is wanted and not built. */
   private wanted: number[] = [];
   private readonly helpers: WebAssembly.Exports;
-  private readonly memoryPages: number;
 
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly host: HostFunctions,
   ) {
-    this.memoryPages = memory.buffer.byteLength / 0x1_0000;
     hotCases.forEach((hot, index) => {
       const handler = Handler.FIRST_SHAPE + index;
       const numbers = hot.map((shape) => this.add(shape));
       if (numbers.length === 1) this.handlers[numbers[0]] = handler;
       else this.pairs.set(pairKey(numbers[0], numbers[1]), handler);
     });
-    const bytes = buildSwitchModule({ memoryPages: this.memoryPages, cases: hotCases });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+    const instance = new WebAssembly.Instance(switchModule(), {
       machine: { memory, shapes: this.table, checkSegment: host.checkSegment },
     });
     this.helpers = instance.exports;
@@ -112,7 +113,7 @@ export class ShapeTable {
   private build(numbers: readonly number[], careful: boolean): ShapeFunction[] {
     const module = new ModuleBuilder();
     const [parameter, result] = [[i32.type], [i32.type]];
-    module.importMemory('machine', 'memory', this.memoryPages, this.memoryPages);
+    module.importMemory('machine', 'memory', ANY_MEMORY.minimum, ANY_MEMORY.maximum);
     const functions = {
       helpers: importHelpers(module, 'helpers'),
       checkSegment: module.importFunction('machine', 'checkSegment', Array(4).fill(i32.type), result),

@@ -26,15 +26,13 @@ const ZERO = i32.constant(0);
 /** The record that stands for "RIP is in `pageRip`, no block": what a failed jump cache lookup leaves at. */
 export const NO_RECORD = region.records;
 
-export interface SwitchImports {
-  readonly memoryPages: number;
-  readonly cases: readonly HotCase[];
-}
+/** Limits of the imported memory in pages of 64 KiB: any machine's memory fits. */
+export const ANY_MEMORY = { minimum: 1, maximum: 0x1_0000 } as const;
 
 /** Encodes the module. Exports `run(record, budget)` and the helpers; imports memory, table, checkSegment. */
-export function buildSwitchModule({ memoryPages, cases }: SwitchImports): Uint8Array<ArrayBuffer> {
+export function buildSwitchModule(cases: readonly HotCase[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory('machine', 'memory', memoryPages, memoryPages);
+  module.importMemory('machine', 'memory', ANY_MEMORY.minimum, ANY_MEMORY.maximum);
   module.importTable('machine', 'shapes', 0);
   const shapeType = module.type([i32.type], [i32.type]);
   const checkSegment = module.importFunction(
