@@ -14,6 +14,11 @@
 #define APIC_TDR_DIV_16 0x3
 #define TIMER_DIVISOR 16
 
+/* Where a PC has its two 8259 interrupt controllers, the mask registers of them. */
+#define PIC_MASTER_IMR 0x21
+#define PIC_SLAVE_IMR 0xa1
+#define PIC_MASK_ALL 0xff
+
 /* Before the divider; the crystal's frequency where CPUID tells it. */
 u64 apic_timer_hz = 1000000000;
 
@@ -24,6 +29,9 @@ static void apic_write(u32 reg, u32 value)
 
 void apic_init(void)
 {
+	/* Firmware may have left them on, with vectors that are exceptions here. */
+	outb(PIC_MASTER_IMR, PIC_MASK_ALL);
+	outb(PIC_SLAVE_IMR, PIC_MASK_ALL);
 	apic_write(APIC_SPIV, APIC_SPIV_APIC_ENABLED | SPURIOUS_APIC_VECTOR);
 	apic_write(APIC_TASKPRI, 0);
 	apic_write(APIC_TDCR, APIC_TDR_DIV_16);

@@ -5,9 +5,21 @@
 #include "kernel.h"
 #include "processor.h"
 
+#define COM1 0x3f8
 #define COM2 0x2f8
+#define UART_DLL 0
+#define UART_DLM 1
+#define UART_IER 1
+#define UART_FCR 2
+#define UART_FCR_ENABLE_AND_CLEAR 0x07
+#define UART_LCR 3
+#define UART_LCR_8N1 0x03
+#define UART_LCR_DLAB 0x80
+#define UART_MCR 4
+#define UART_MCR_DTR_RTS 0x03
 #define UART_LSR 5
 #define UART_LSR_THRE 0x20
+#define DIVISOR_115200 1
 
 #define DEBUG_EXIT_PORT 0xf4
 #define PANIC_EXIT_CODE 0x7f /* exit status 255 */
@@ -148,6 +160,24 @@ int snprintf(char *buffer, size_t size, const char *fmt, ...)
 	length = vsnprintf(buffer, size, fmt, args);
 	va_end(args);
 	return length;
+}
+
+static void uart_init(u16 port)
+{
+	outb(port + UART_IER, 0);
+	outb(port + UART_LCR, UART_LCR_DLAB);
+	outb(port + UART_DLL, DIVISOR_115200);
+	outb(port + UART_DLM, 0);
+	outb(port + UART_LCR, UART_LCR_8N1);
+	outb(port + UART_FCR, UART_FCR_ENABLE_AND_CLEAR);
+	outb(port + UART_MCR, UART_MCR_DTR_RTS);
+}
+
+/* COM1 is the guest's, but guests write to it without ado. */
+void console_init(void)
+{
+	uart_init(COM1);
+	uart_init(COM2);
 }
 
 static void console_write(const char *text)

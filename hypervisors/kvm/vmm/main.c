@@ -82,6 +82,7 @@ void start_kernel(u32 magic, u32 multiboot_info)
 	u64 entry;
 
 	time_init();
+	console_init();
 	if (magic != MULTIBOOT_BOOTLOADER_MAGIC)
 		panic("not started by a multiboot loader: EAX was %#x", magic);
 	parse_boot_params(&params, multiboot_info);
