@@ -37,15 +37,15 @@ async function main(words: readonly string[]): Promise<number> {
     { platform: platformNode, installFolder: installFolder() },
   );
   for (const diagnostic of isFailed(launch) ? launch.diagnostics : launch.warnings) {
-    console.error(formatDiagnostic(diagnostic));
+    process.stderr.write(`${formatDiagnostic(diagnostic)}\n`);
   }
   if (isFailed(launch)) return ExitStatus.FAILED;
 
   const { machine } = launch;
   // What a report prints goes to standard output; then the console must not mix with it.
-  const console1 = command.command === 'run' ? process.stdout : process.stderr;
+  const console = command.command === 'run' ? process.stdout : process.stderr;
   machine.observers.onSerialOutput = (port, byte) => {
-    if (port === 0) console1.write(Uint8Array.of(byte));
+    (port === 0 ? console : process.stderr).write(Uint8Array.of(byte));
   };
   const report = REPORTS[command.command]?.(
     launch,
@@ -54,7 +54,7 @@ async function main(words: readonly string[]): Promise<number> {
   );
   const outcome = await execute(machine, command);
   report?.finish();
-  if (outcome.explanation !== undefined) console.error(`hyperstep: ${outcome.explanation}`);
+  if (outcome.explanation !== undefined) process.stderr.write(`hyperstep: ${outcome.explanation}\n`);
   return outcome.status;
 }
 

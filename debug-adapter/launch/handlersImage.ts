@@ -2,6 +2,7 @@
 import type { Machine } from '../../emulator/machine/machineTypes.js';
 import { compileHandlers } from '../../toolchain/compilers/compileHandlers.js';
 import { DebugInfo } from '../../toolchain/debuginfo/debugInfo.js';
+import { sizeOf, stripped } from '../../toolchain/debuginfo/types.js';
 import type { Diagnostic } from '../../toolchain/diagnostic.js';
 import { PT } from '../../toolchain/elf/constants.js';
 import type { ElfFile } from '../../toolchain/elf/elfFile.js';
@@ -128,7 +129,7 @@ function checkNumbers(file: string, hypercalls: readonly OwnHypercall[], host: D
     const first = seen.get(call.nr);
     if (first) {
       const message = `hypercall ${call.nr} is registered twice: "${first.name}" at line ${first.line} has it already`;
-      errors.push(errorAtLine(file, call.line, message));
+      errors.push(errorAtLine(call.file, call.line, message));
     } else if (builtIn.has(call.nr)) {
       errors.push(
         errorAtLine(
@@ -143,14 +144,18 @@ function checkNumbers(file: string, hypercalls: readonly OwnHypercall[], host: D
   return errors;
 }
 
-/** Numbers that the host answers itself: the entries of its array `kvm_hypercalls`, where it has one. */
+/** Numbers that the host answers itself: member `nr` of its array `kvm_hypercalls`, where it has one. */
 function builtInHypercalls(host: DebugInfo): ReadonlySet<bigint> {
-  const array = host.symbolNamed('kvm_hypercalls');
-  const bytes = array && initialBytes(host.elf, array.address, Number(array.size));
+  const symbol = host.symbolNamed('kvm_hypercalls');
+  const type = stripped(host.globalNamed('kvm_hypercalls')?.type ?? { kind: 'void' });
+  if (!symbol || type.kind !== 'array') return new Set();
+  const element = stripped(type.element);
+  const member = element.kind === 'struct' ? element.members.find(({ name }) => name === 'nr') : undefined;
+  const size = sizeOf(element);
+  if (!member || !size) return new Set();
+  const bytes = initialBytes(host.elf, symbol.address, Number(symbol.size)) ?? new Uint8Array();
   const numbers = new Set<bigint>();
-  for (let at = 0; bytes && at + 8 <= bytes.length; at += 8) {
-    if (wordAt(bytes, at) !== 0n) numbers.add(BigInt(at / 8));
-  }
+  for (let at = 0; at + size <= bytes.length; at += size) numbers.add(wordAt(bytes, at + member.byteOffset));
   return numbers;
 }
 

@@ -27,7 +27,13 @@ export async function compileHandlers(options: CompileHandlersOptions): Promise<
   if (!compiler) return { elf: undefined, diagnostics: [errorAt(file, noCompilerMessage(platform))] };
   return platform.withTemporaryFolder(async (folder) => {
     const object = platform.resolvePath(folder, 'handlers.o');
-    const compiled = await compileObject(platform, compiler, { file, object, bits: 64, includeFolders });
+    const compiled = await compileObject(platform, compiler, {
+      file,
+      object,
+      bits: 64,
+      codeModel: 'kernel',
+      includeFolders,
+    });
     if (compiled.failed) return { elf: undefined, diagnostics: compiled.diagnostics };
     const linked = await linkObjects(platform, compiler, {
       file,

@@ -25,8 +25,11 @@ const FREESTANDING_FLAGS: readonly string[] = [
   '-Wall',
 ];
 
-/** The host and a guest kernel take interrupts on their own stack, and are linked below 2 GiB. */
-const LONG_MODE_FLAGS: readonly string[] = ['-mno-red-zone', '-mcmodel=small'];
+/** Hosts and guest kernels take interrupts on their own stack. */
+const LONG_MODE_FLAGS: readonly string[] = ['-mno-red-zone'];
+
+/** Where the code will stand: `small` below 2 GiB; `kernel` also in the upper 2 GiB, where hosts have their handlers. */
+export type CodeModel = 'small' | 'kernel';
 
 /** A build id note would stand before the code, where loaders look for headers. */
 const LINKER_FLAGS: readonly string[] = [
@@ -68,13 +71,14 @@ export function compileObject(
     readonly source?: string;
     readonly object: string;
     readonly bits: 32 | 64;
+    readonly codeModel?: CodeModel;
     readonly includeFolders: readonly string[];
   },
 ): ReturnType<typeof runTool> {
   const args = [
     ...compiler.compileArguments(input.bits),
     ...FREESTANDING_FLAGS,
-    ...(input.bits === 64 ? LONG_MODE_FLAGS : []),
+    ...(input.bits === 64 ? [...LONG_MODE_FLAGS, `-mcmodel=${input.codeModel ?? 'small'}`] : []),
     ...input.includeFolders.map((folder) => `-I${folder}`),
     ...(input.source ? ['-g0'] : []),
     '-c',

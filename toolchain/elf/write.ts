@@ -171,8 +171,9 @@ function placeSection(file: ByteWriter, section: PlacedSection): void {
   if ((flags & SHF.ALLOC) !== 0) {
     const wanted = Number(address % BigInt(PAGE_SIZE));
     const padding = (wanted - (file.length % PAGE_SIZE) + PAGE_SIZE) % PAGE_SIZE;
-    if (bytes) file.bytes(new Uint8Array(padding));
-    section.offset = bytes ? file.length : file.length + padding;
+    // Also before .bss: loaders may insist that every segment begins inside the file.
+    file.bytes(new Uint8Array(padding));
+    section.offset = file.length;
   } else {
     file.align(Math.max(1, alignment));
     section.offset = file.length;
