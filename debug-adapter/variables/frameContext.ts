@@ -30,9 +30,18 @@ const fieldsByName = new Map<string, VmcsField>(
 /** A VMCS field by the manual's name (`guestRip`) or the kernel's (`GUEST_RIP`), in any case. */
 export const vmcsFieldNamed = (name: string): VmcsField | undefined => fieldsByName.get(name.toLowerCase());
 
-/** The VMCS that a frame is about: the guest's own, else the current one of the processor. */
-export const vmcsOf = ({ debuggee, frame }: FrameContext): number | undefined =>
-  frame.vmcs ?? debuggee.machine.currentVmcs;
+/** The VMCS of the virtual processor whose thread a frame is in; undefined in a thread that runs none. */
+export function vcpuVmcsOf({ debuggee, frame }: FrameContext): number | undefined {
+  if (frame.vmcs !== undefined) return frame.vmcs;
+  const vcpus = debuggee.hostThreads?.threads.filter(({ vcpuId }) => vcpuId >= 0) ?? [];
+  if (vcpus.length === 0) return debuggee.machine.currentVmcs;
+  // The thread of vCPU n has the id n + 1 (stack/threads.ts).
+  return vcpus.find(({ vcpuId }) => vcpuId === frame.threadId - 1)?.vmcs || undefined;
+}
+
+/** The VMCS that a frame is about: its virtual processor's, else the current one of the processor. */
+export const vmcsOf = (context: FrameContext): number | undefined =>
+  vcpuVmcsOf(context) ?? context.debuggee.machine.currentVmcs;
 
 export const widthInBits = (field: VmcsField): number => (field.width === 'natural' ? 64 : field.width);
 
