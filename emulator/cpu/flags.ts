@@ -8,57 +8,66 @@ import {
 } from './semantics/flagKind.js';
 import type { ProcessorState } from './state.js';
 
-const signed = (bits: number, value: bigint) => BigInt.asIntN(bits, value);
-const unsigned = (value: bigint) => BigInt.asUintN(64, value);
+const flagsOf = (cf: boolean, af: boolean, of: boolean): number =>
+  (cf ? FlagBit.CF : 0) | (af ? FlagBit.AF : 0) | (of ? FlagBit.OF : 0);
 
-/** CF, AF and OF from what the last flag-setting instruction left. */
+/** What the last flag-setting instruction left, as signed numbers. */
+interface LazyFlags {
+  readonly bits: number;
+  readonly result: bigint;
+  readonly a: bigint;
+}
+
+const below = (a: bigint, b: bigint): boolean => BigInt.asUintN(64, a) < BigInt.asUintN(64, b);
+
+function ofAddition({ bits, result, a }: LazyFlags, carryIn: bigint): number {
+  const b = BigInt.asIntN(bits, result - a - carryIn);
+  const cf = below(result, a) || (carryIn === 1n && result === a);
+  return flagsOf(cf, ((a ^ b ^ result) & 16n) !== 0n, ((a ^ result) & (b ^ result)) < 0n);
+}
+
+function ofSubtraction({ bits, result, a }: LazyFlags, carryIn: bigint): number {
+  const b = BigInt.asIntN(bits, a - result - carryIn);
+  const cf = below(a, b) || (carryIn === 1n && a === b);
+  return flagsOf(cf, ((a ^ b ^ result) & 16n) !== 0n, ((a ^ b) & (a ^ result)) < 0n);
+}
+
+/** CF, AF and OF. */
 function carries(state: ProcessorState): number {
   const kind = state.flagsKind & FLAG_KIND_MASK;
-  const bits = 8 << (state.flagsKind >> FLAG_SIZE_SHIFT);
-  const result = signed(64, state.flagsResult);
-  const a = signed(64, state.flagsA);
   const carry = state.flagsCarry;
-  const flags = (cf: boolean, af: boolean, of: boolean) =>
-    (cf ? FlagBit.CF : 0) | (af ? FlagBit.AF : 0) | (of ? FlagBit.OF : 0);
-  const addition = (carryIn: bigint) => {
-    const b = signed(bits, result - a - carryIn);
-    const over = unsigned(result) < unsigned(a) || (carryIn === 1n && result === a);
-    return flags(over, ((a ^ b ^ result) & 16n) !== 0n, ((a ^ result) & (b ^ result)) < 0n);
+  if (kind === FlagKind.LOGIC) return 0;
+  if (kind === FlagKind.CARRIED) return carry & (FlagBit.CF | FlagBit.AF | FlagBit.OF);
+  const lazy: LazyFlags = {
+    bits: 8 << (state.flagsKind >> FLAG_SIZE_SHIFT),
+    result: BigInt.asIntN(64, state.flagsResult),
+    a: BigInt.asIntN(64, state.flagsA),
   };
-  const subtraction = (carryIn: bigint) => {
-    const b = signed(bits, a - result - carryIn);
-    const under = unsigned(a) < unsigned(b) || (carryIn === 1n && a === b);
-    return flags(under, ((a ^ b ^ result) & 16n) !== 0n, ((a ^ b) & (a ^ result)) < 0n);
-  };
-  const smallest = -(1n << BigInt(bits - 1));
+  const { bits, result, a } = lazy;
   switch (kind) {
     case FlagKind.ADD:
-      return addition(0n);
+      return ofAddition(lazy, 0n);
     case FlagKind.ADC:
-      return addition(BigInt(carry));
+      return ofAddition(lazy, BigInt(carry));
     case FlagKind.SUB:
-      return subtraction(0n);
+      return ofSubtraction(lazy, 0n);
     case FlagKind.SBB:
-      return subtraction(BigInt(carry));
+      return ofSubtraction(lazy, BigInt(carry));
     case FlagKind.INC:
-      return flags(carry !== 0, (result & 15n) === 0n, result === smallest);
+      return flagsOf(carry !== 0, (result & 15n) === 0n, result === -(1n << BigInt(bits - 1)));
     case FlagKind.DEC:
-      return flags(carry !== 0, (result & 15n) === 15n, result === ~smallest);
+      return flagsOf(carry !== 0, (result & 15n) === 15n, result === (1n << BigInt(bits - 1)) - 1n);
     case FlagKind.SHL:
-      return flags(a < 0n, false, (a ^ result) < 0n);
+      return flagsOf(a < 0n, false, (a ^ result) < 0n);
     case FlagKind.SHR:
-      return flags((a & 1n) !== 0n, false, a < 0n);
+      return flagsOf((a & 1n) !== 0n, false, a < 0n);
     case FlagKind.SAR:
-      return flags((a & 1n) !== 0n, false, false);
-    case FlagKind.IMUL: {
-      const product = a * signed(64, state.flagsB);
-      const over = product !== signed(bits, product);
-      return flags(over, false, over);
+      return flagsOf((a & 1n) !== 0n, false, false);
+    default: {
+      const product = a * BigInt.asIntN(64, state.flagsB);
+      const over = product !== BigInt.asIntN(bits, product);
+      return flagsOf(over, false, over);
     }
-    case FlagKind.CARRIED:
-      return carry & (FlagBit.CF | FlagBit.AF | FlagBit.OF);
-    default:
-      return 0;
   }
 }
 
@@ -87,12 +96,14 @@ export function writeArithmeticFlags(state: ProcessorState, flags: number): void
   state.flagsResult = (flags & FlagBit.ZF) !== 0 ? 0n : 1n;
 }
 
+const SYSTEM_MASK = ~BigInt(ARITHMETIC_FLAGS);
+
 /** RFLAGS with all flags computed. */
 export const readRflags = (state: ProcessorState): bigint =>
-  (state.rflagsSystem & ~BigInt(ARITHMETIC_FLAGS)) | BigInt(arithmeticFlags(state));
+  (state.rflagsSystem & SYSTEM_MASK) | BigInt(arithmeticFlags(state));
 
 /** Sets RFLAGS as given; bit 1 reads as 1. The caller decides which bits the program may change. */
 export function writeRflags(state: ProcessorState, value: bigint): void {
   writeArithmeticFlags(state, Number(value & 0xfffn));
-  state.rflagsSystem = (value & ~BigInt(ARITHMETIC_FLAGS)) | 2n;
+  state.rflagsSystem = (value & SYSTEM_MASK) | 2n;
 }

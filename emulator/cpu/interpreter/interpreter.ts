@@ -26,6 +26,7 @@ import { isInstruction } from '../../isa/decoder.js';
 /** No record: look RIP up. */
 const NONE = 0;
 const SS = 2;
+const MAX_STEPPED = 4096;
 
 export class Interpreter implements Engine {
   retired = 0;
@@ -40,12 +41,18 @@ export class Interpreter implements Engine {
   private codeBase = -1;
   private world = -1;
   private context!: CodeContext;
-  private jumpCacheGeneration = 0;
+  private tlbBank = -1;
+  private contextKey = '';
+  /** Generation of the jump cache in each context that ran since the last flush. */
+  private readonly generations = new Map<string, number>();
+  private lastGeneration = 0;
   private running = false;
   private granted = 0;
   private left = 0;
   private returnRequested = false;
   private skipBreakpoint = false;
+  /** Physical addresses that were single-stepped without a block. */
+  private readonly steppedAt = new Set<number>();
   private segmentFault: Fault | undefined;
 
   constructor(
@@ -60,6 +67,7 @@ export class Interpreter implements Engine {
     });
     this.blocks = new Blocks(memory, this.shapes, system, hooks);
     this.clearJumpCache();
+    this.useGeneration(this.lastGeneration);
   }
 
   get retiredNow(): number {
@@ -75,21 +83,28 @@ export class Interpreter implements Engine {
   }
 
   flushJumpCache(): void {
-    this.jumpCacheGeneration += 1;
-    if (this.jumpCacheGeneration === GENERATIONS) this.clearJumpCache();
-    else this.publishGeneration();
+    this.generations.clear();
+    this.useGeneration(this.newGeneration());
+  }
+
+  /** A generation that no entry has. */
+  private newGeneration(): number {
+    this.lastGeneration += 1;
+    if (this.lastGeneration === GENERATIONS) this.clearJumpCache();
+    return this.lastGeneration;
   }
 
   /** Voids every entry: key 0 is RIP 0 of generation 0, which is never used. */
   private clearJumpCache(): void {
-    this.jumpCacheGeneration = 1;
+    this.lastGeneration = 1;
+    this.generations.clear();
     const first = region.jumpCache >> 2;
     this.memory.i32.fill(0, first, first + (JUMP_CACHE_ENTRIES * jumpCacheEntry.size) / 4);
-    this.publishGeneration();
   }
 
-  private publishGeneration(): void {
-    this.memory.u32[(JUMP_CACHE_GENERATION >> 2) + 1] = this.jumpCacheGeneration << (GENERATION_SHIFT - 32);
+  private useGeneration(generation: number): void {
+    this.generations.set(this.contextKey, generation);
+    this.memory.u32[(JUMP_CACHE_GENERATION >> 2) + 1] = generation << (GENERATION_SHIFT - 32);
   }
 
   breakpointsChanged(): void {
@@ -137,15 +152,18 @@ export class Interpreter implements Engine {
     const mode = modeKey(this.memory);
     const codeBase = mode === LONG_MODE_KEY ? 0 : this.memory.u32[layout.csBase >> 2];
     const world = this.hooks.breakpointWorld();
-    if (mode === this.mode && codeBase === this.codeBase && world === this.world) return;
+    const bank = this.memory.u32[layout.tlbBank >> 2];
+    const same = mode === this.mode && codeBase === this.codeBase && world === this.world;
+    if (same && bank === this.tlbBank) return;
     this.mode = mode;
     this.codeBase = codeBase;
     this.world = world;
-    this.context = this.blocks.context(`${mode} ${codeBase} ${world}`, () => ({
-      mode: modeOfKey(mode),
-      codeBase,
-    }));
-    this.flushJumpCache();
+    this.tlbBank = bank;
+    const codeKey = `${mode} ${codeBase} ${world}`;
+    this.context = this.blocks.context(codeKey, () => ({ mode: modeOfKey(mode), codeBase }));
+    // What is cached by RIP holds for one translation context at one privilege, which the TLB bank tells.
+    this.contextKey = `${codeKey} ${bank}`;
+    this.useGeneration(this.generations.get(this.contextKey) ?? this.newGeneration());
   }
 
   /** Where the code at RIP lies; undefined when it cannot be fetched. */
@@ -238,19 +256,8 @@ export class Interpreter implements Engine {
     for (;;) {
       if (this.left === 0) return EngineExit.BUDGET;
       if (record === NONE) {
-        if (this.left === 1) {
-          const location = this.locate();
-          const known = location && blocks.find(location);
-          const step =
-            location && !known && !this.atBreakpoint(location) ? blocks.buildStep(location) : undefined;
-          record = step ?? NONE;
-        }
-        if (record === NONE) {
-          const block = this.block();
-          if (!block) return this.unfetchable();
-          this.rememberJump(block);
-          record = block.record;
-        }
+        record = this.recordAtRip();
+        if (record === NONE) return this.unfetchable();
       }
       if (u8[record + field.remaining] > this.left) record = blocks.truncate(record, this.left);
       shapes.run(record, this.left);
@@ -283,6 +290,28 @@ export class Interpreter implements Engine {
           return this.refused();
       }
     }
+  }
+
+  /** The record of the instruction at RIP, NONE when it cannot be fetched. */
+  private recordAtRip(): number {
+    if (this.left === 1) {
+      const step = this.stepRecord();
+      if (step !== undefined) return step;
+    }
+    const block = this.block();
+    if (!block) return NONE;
+    this.rememberJump(block);
+    return block.record;
+  }
+
+  /** Single steps through new code do not leave blocks behind; where they come again, a block is built. */
+  private stepRecord(): number | undefined {
+    const location = this.locate();
+    if (!location || this.blocks.find(location) || this.atBreakpoint(location)) return undefined;
+    if (this.steppedAt.has(location.physical)) return undefined;
+    if (this.steppedAt.size === MAX_STEPPED) this.steppedAt.clear();
+    this.steppedAt.add(location.physical);
+    return this.blocks.buildStep(location);
   }
 
   private atBreakpoint(location: CodeLocation): boolean {
