@@ -38,9 +38,10 @@ _start:
 
 	/* A port of a device that is there, and one of a device that is not. */
 	movw	$COM1_LINE_STATUS, %dx
+not_ready:
 	inb	%dx, %al
 	testb	$TRANSMITTER_EMPTY, %al
-	jz	failed
+	jz	not_ready
 	inb	$ABSENT_PORT, %al
 	cmpb	$0xff, %al
 	jne	failed
