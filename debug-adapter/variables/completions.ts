@@ -12,7 +12,7 @@ type Item = DebugProtocol.CompletionItem;
 /** More are of no use in a list. */
 const MOST_ITEMS = 200;
 
-/** What can stand at 1-based `column` of the line `line` (0-based, default: the last) of `text`. */
+/** What can stand at 1-based `column` of the line `line` (1-based; the last without it) of `text`. */
 export function completions(
   args: Pick<DebugProtocol.CompletionsArguments, 'text' | 'column' | 'line'>,
   context: FrameContext | undefined,
