@@ -4,11 +4,14 @@ import { integerOf } from '../../toolchain/debuginfo/values.js';
 import type { VariableRow } from './container.js';
 import { valueRow } from './cVariables.js';
 import type { FrameContext } from './frameContext.js';
-import { evaluateIn } from './frameContext.js';
+import { evaluateIn, numberFrom } from './frameContext.js';
 import type { NumberFormat } from './numberFormat.js';
 import { formatNumber, VariableError } from './numberFormat.js';
 import { isAssignable, registerOrFieldRow } from './registerExpression.js';
 import type { VariableStore } from './store.js';
+import type { HitContext } from '../breakpoints/types.js';
+import type { Debuggee } from '../debuggee/debuggee.js';
+import type { CodeFrame } from '../stack/frame.js';
 
 /** What a hover may ask about: names, members and elements; nothing that computes or assigns. */
 const HOVERABLE = /^[$%]?[A-Za-z_]\w*(\s*(\.|->)\s*\w+|\[\s*\w+\s*\])*$/;
@@ -53,4 +56,16 @@ function rowOf(expression: string, context: FrameContext, format: NumberFormat):
     return { name: expression, value: formatNumber(integerOf(value), format), type: undefined };
   }
   return valueRow(expression, value, expression, context, format);
+}
+
+/** What conditions and log messages are evaluated in: the frame where the machine stands. */
+export function hitContextIn(debuggee: Debuggee, frame: CodeFrame | undefined): HitContext {
+  const context = (): FrameContext => {
+    if (!frame) throw new VariableError('there is no frame here to evaluate in');
+    return { debuggee, frame };
+  };
+  return {
+    evaluate: (expression) => numberFrom(expression, context()),
+    format: (expression) => rowOf(expression.trim(), context(), 'hex').value,
+  };
 }

@@ -8,7 +8,7 @@ import { flagParts } from '../variables/registerNames.js';
 import { registerDetail } from '../variables/registerText.js';
 import { controlNames, generalNames } from '../variables/scopes.js';
 import type { VariableStore } from '../variables/store.js';
-import type { Changes } from './changes.js';
+import type { ViewState } from './viewState.js';
 
 const DEBUG = ['dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7'] as const;
 const MSRS = [
@@ -35,7 +35,7 @@ function groupsOf(bits: 32 | 64): readonly (readonly [group: string, names: read
 export function registersView(
   context: FrameContext,
   store: VariableStore,
-  changes: Changes,
+  views: ViewState,
 ): HyperstepRequests['hyperstep/registers']['body'] {
   const { frame, debuggee } = context;
   const groups = groupsOf(frame.bits).map(([name, names]): RegisterGroup => {
@@ -45,7 +45,7 @@ export function registersView(
       const value = frame.registers.read(register)?.value;
       if (value === undefined) return [];
       const text = hex(value);
-      const changed = changes.isChanged(`${frame.threadId} ${frame.world} ${register}`, text);
+      const changed = views.isRegisterChanged(frame, register, value);
       return [
         {
           name: register,

@@ -8,7 +8,7 @@ import type { FrameContext } from '../variables/frameContext.js';
 import { numberFrom, widthInBits } from '../variables/frameContext.js';
 import { hex, parseNumber, VariableError } from '../variables/numberFormat.js';
 import { describe, setField } from '../variables/vmcsContainers.js';
-import type { Changes } from './changes.js';
+import type { ViewState } from './viewState.js';
 
 const controls = new Map(controlFields.map((control) => [control.field, control.bits]));
 
@@ -27,7 +27,7 @@ function bitsOf({ field, value, bits }: DescribedField): VmcsFieldRow['bits'] {
 export function vmcsView(
   debuggee: Debuggee,
   vmcs: number | undefined,
-  changes: Changes,
+  views: ViewState,
 ): HyperstepRequests['hyperstep/vmcs']['body'] {
   if (vmcs === undefined) return { vmcs: null, groups: [] };
   const groups = describe({ debuggee }, vmcs).map(({ group, fields }) => ({
@@ -41,7 +41,7 @@ export function vmcsView(
         value: hex(value),
         width: widthInBits(field),
         readOnly: field.readOnly,
-        changed: changes.isChanged(`${vmcs} ${field.encoding}`, hex(value)),
+        changed: views.isFieldChanged(vmcs, field.encoding, value),
         bits: bitsOf(described),
       };
     }),
