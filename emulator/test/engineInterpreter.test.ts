@@ -418,6 +418,27 @@ describe('interpreter', () => {
     });
   });
 
+  describe('16-bit code', () => {
+    it('has 16-bit offsets, stack pointer and instruction pointer', () => {
+      // mov ax, [bx+si+4]; push ax; call 1f; hlt; 1: ret
+      const machine = machineWith('8b 40 04 50 e8 01 00 f4 c3', { width: 32 });
+      machine.state.csAccess = 0x809b;
+      machine.state.ssAccess = 0x8093;
+      machine.state.csBase = 0x400n;
+      machine.state.rip = BigInt(CODE - 0x400);
+      machine.state.rsp = 0xabcd_0002n;
+      machine.state.ssBase = 0x10_0000n;
+      machine.state.rbx = 0xfff0n;
+      machine.state.rsi = 0x3010n;
+      machine.write32(0x3004, 0x8765);
+      assert.equal(runToHlt(machine), 4);
+      // The stack wrapped: SP 0002, 0000, FFFE, 0000. The offset of the load did too.
+      assert.equal(machine.state.rsp, 0xabcd_0000n);
+      assert.equal(machine.read32(0x10_0000) & 0xffff, 0x8765);
+      assert.equal(machine.read32(0x10_fffe) & 0xffff, CODE - 0x400 + 7);
+    });
+  });
+
   describe('repeated string instructions', () => {
     it('count an iteration as an instruction and can be interrupted between them', () => {
       const machine = machineWith('f3 48 a5 f4');
