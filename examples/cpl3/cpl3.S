@@ -69,6 +69,7 @@ kernel:
 failed:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT
+	hlt
 
 #include "../console.S"
 

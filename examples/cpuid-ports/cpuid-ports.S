@@ -57,6 +57,7 @@ not_ready:
 failed:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT
+	hlt
 
 #include "../console.S"
 

@@ -21,6 +21,7 @@ _start:
 failed:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT	/* ends the machine with status (1 << 1) | 1 */
+	hlt
 
 #include "../console.S"
 

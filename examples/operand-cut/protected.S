@@ -30,6 +30,7 @@ _start:
 failed:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT
+	hlt
 
 #include "../console.S"
 

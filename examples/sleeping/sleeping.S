@@ -46,6 +46,7 @@ counted:
 failed:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT
+	hlt
 
 #include "../console.S"
 

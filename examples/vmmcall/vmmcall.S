@@ -28,6 +28,7 @@ call_host:
 failed:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT
+	hlt
 
 #include "../console.S"
 
