@@ -51,13 +51,11 @@ export function translationOf(
 
 function guestCode(debuggee: Debuggee, vmcs = debuggee.machine.currentVmcs): CodeSpace {
   const { machine } = debuggee;
-  const field = (encoding: number): bigint =>
-    (vmcs === undefined ? undefined : machine.readVmcs(vmcs, encoding)) ?? 0n;
   const runs = machine.world === 'guest' && machine.currentVmcs === vmcs;
-  const bits = runs
-    ? codeBits(machine.state.efer, machine.state.csAccess)
-    : codeBits(field(Field.guestEfer.encoding), Number(field(Field.guestCsAccessRights.encoding)));
-  return createCodeSpace(debuggee, 'guest', bits, vmcs);
+  const efer = translationOf(debuggee, 'guest', vmcs)?.efer ?? 0n;
+  const stored = vmcs === undefined ? undefined : machine.readVmcs(vmcs, Field.guestCsAccessRights.encoding);
+  const csAccess = runs ? machine.state.csAccess : Number(stored ?? 0n);
+  return createCodeSpace(debuggee, 'guest', codeBits(efer, csAccess), vmcs);
 }
 
 function rootCode(debuggee: Debuggee): CodeSpace {

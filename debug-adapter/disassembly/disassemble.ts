@@ -7,6 +7,7 @@ import type { CodeSpace } from './codeSpace.js';
 import { codeSpaceOfWorld } from './codeSpace.js';
 import type { CodeGenerations } from './generations.js';
 import type { InstructionRow } from './instructionReader.js';
+import { bytesText } from './instructionReader.js';
 import { withoutGeneration } from './instructionReference.js';
 import { rowsAround } from './rows.js';
 import { symbolStartingAt } from './symbols.js';
@@ -68,8 +69,4 @@ function placeOf(space: CodeSpace, row: InstructionRow) {
 /** Rows before address 0 have negative addresses, which the protocol writes in decimal: so they stay in order. */
 function addressText(address: bigint): string {
   return address < 0n ? address.toString() : `0x${address.toString(16)}`;
-}
-
-export function bytesText(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }

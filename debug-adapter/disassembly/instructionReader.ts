@@ -101,3 +101,8 @@ function createFormatter(): Formatter {
   formatter.ripRelativeAddresses = true;
   return formatter;
 }
+
+/** `0f 01 c1` */
+export function bytesText(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+}

@@ -1,8 +1,8 @@
 /** Generated listings: a source for code that has none, so that every frame can be focused. */
 import type { World } from '../../emulator/machine/machineTypes.js';
 import type { CodeSpace } from '../disassembly/codeSpace.js';
-import { bytesText } from '../disassembly/disassemble.js';
 import type { InstructionRow } from '../disassembly/instructionReader.js';
+import { bytesText } from '../disassembly/instructionReader.js';
 import { rowsAround, rowsBetween } from '../disassembly/rows.js';
 import { symbolStartingAt } from '../disassembly/symbols.js';
 
