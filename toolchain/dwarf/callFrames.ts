@@ -112,6 +112,10 @@ function readAugmentation(
   if (augmentation === '') {
     return { isSignalFrame, pointerEncoding, hasAugmentationData: false };
   }
+  // GNU as marks a signal frame (`.cfi_signal_frame`) in .debug_frame so: without `z` and without data.
+  if (augmentation === 'S') {
+    return { isSignalFrame: true, pointerEncoding, hasAugmentationData: false };
+  }
   if (!augmentation.startsWith('z')) {
     throw reader.error(`CIE augmentation "${augmentation}" is not supported`);
   }
