@@ -179,11 +179,11 @@ bool kvm_hv_cpuid(u32 function, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	*eax = *ebx = *ecx = *edx = 0;
 	switch (function) {
-	case HYPERV_CPUID_VENDOR: /* "Linux KVM Hv", as KVM calls itself here */
+	case HYPERV_CPUID_VENDOR: /* "Microsoft Hv" */
 		*eax = HYPERV_CPUID_LIMITS;
-		*ebx = 0x756e694c;
-		*ecx = 0x564b2078;
-		*edx = 0x7648204d;
+		*ebx = 0x7263694d;
+		*ecx = 0x666f736f;
+		*edx = 0x76482074;
 		return true;
 	case HYPERV_CPUID_INTERFACE: /* "Hv#1" */
 		*eax = 0x31237648;
