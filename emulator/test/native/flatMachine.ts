@@ -19,7 +19,7 @@ class IdentityMemory implements MemorySystem {
   watched: { readonly first: number; readonly last: number } | undefined;
   watchHit = false;
   onWrite: (physical: number, length: number) => void = () => undefined;
-  private pending = { address: 0, size: 0 };
+  private pending = { address: 0, size: 0, operand: 0 };
 
   private allWithheld = false;
 
@@ -76,11 +76,18 @@ class IdentityMemory implements MemorySystem {
       return 0;
     }
     if (this.watched && low <= this.watched.last && last >= this.watched.first) this.watchHit = true;
-    if ((access & Access.WRITE) !== 0) this.pending = { address: low, size };
-    return region.ram + low;
+    // As for devices and page crossings: the operand is a copy, which `commit` carries back.
+    const copied = this.allWithheld || (low & 0xfff) + size > 4096;
+    const write = (access & Access.WRITE) !== 0;
+    const operand = !copied ? region.ram + low : write ? region.scratch : region.scratch + 64;
+    if (copied) this.memory.u8.copyWithin(operand, region.ram + low, region.ram + low + size);
+    if (write) this.pending = { address: low, size, operand };
+    return operand;
   }
 
   commit(): void {
+    const { address, size, operand } = this.pending;
+    this.memory.u8.copyWithin(region.ram + address, operand, operand + size);
     this.onWrite(this.pending.address, this.pending.size);
   }
 

@@ -1,7 +1,6 @@
 /** Random cases of the hot user-mode instructions, made from the rows of the instruction table. */
 import { decodeBytes, isInstruction } from '../../isa/decoder.js';
 import type { Instruction, MemoryOperand } from '../../isa/instruction.js';
-import { instructionRows } from '../../isa/instructions/index.js';
 import type { OpcodePattern } from '../../isa/opcodeMap.js';
 import { opcodeMap } from '../../isa/opcodeMap.js';
 import { ARITHMETIC_FLAGS, FlagBit } from '../../cpu/semantics/flagKind.js';
@@ -42,8 +41,10 @@ const byMnemonic = (() => {
   return [...groups.values()];
 })();
 
-export const generatedRows = new Set(patterns.map(({ row }) => row)).size;
-export const tableRows = instructionRows.length;
+/** What compilers put before a branch: taken more often, for the fused cases. */
+const comparisons = patterns.filter(({ row }) =>
+  ['cmp', 'test', 'sub', 'add', 'inc', 'dec'].includes(row.mnemonic),
+);
 
 const nameOf = (instruction: Instruction) => instruction.row.semantics ?? instruction.row.mnemonic;
 const SHIFTS = new Set(['shl', 'shr', 'sar', 'shld', 'shrd']);
@@ -94,6 +95,12 @@ class Draft {
   /** An address in the window with room for `size` bytes behind it and `before` bytes before it. */
   address(size: number, before = 0): bigint {
     return BigInt(WINDOW_ADDRESS + before + this.random.below(WINDOW_SIZE - size - before + 1));
+  }
+
+  /** Eight bytes of the window, 0 beyond its end. */
+  read64(address: bigint): bigint {
+    const bytes = this.window.subarray(Number(address) - WINDOW_ADDRESS);
+    return bytes.slice(0, 8).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
   }
 
   write64(address: bigint, value: bigint): void {
@@ -212,11 +219,27 @@ function addressOf(draft: Draft, memory: MemoryOperand, instruction: Instruction
 const RELATIVE = new Set(['jmp', 'jcc', 'call', 'loop', 'loope', 'loopne', 'jcxz']);
 const INDIRECT = new Set(['jmpIndirect', 'callIndirect', 'ret']);
 
+/** Makes the operands of a comparison equal, or nearly, now and then. */
+function makeClose(draft: Draft, instruction: Instruction): void {
+  const { random } = draft;
+  if (!['cmp', 'sub', 'sbb', 'cmpxchg'].includes(nameOf(instruction)) || !random.oneIn(2)) return;
+  const [first, second] = instruction.operands;
+  const target = [first, second].find((operand) => operand.kind === 'register' && !operand.high);
+  if (target?.kind !== 'register' || draft.isPinned(target.index)) return;
+  const other = target === first ? second : first;
+  let value = 0n;
+  if (other.kind === 'register') value = draft.registers[other.index] >> (other.high ? 8n : 0n);
+  if (other.kind === 'immediate') value = other.value;
+  if (other.kind === 'memory') value = draft.read64(addressOf(draft, other, instruction));
+  draft.pin(target.index, value + BigInt(random.pick([0, 0, 1, -1])));
+}
+
 /** The values that make an instruction interesting or harmless. */
 function steer(draft: Draft, instruction: Instruction): boolean {
   const { random } = draft;
   const name = nameOf(instruction);
   const size = instruction.operands[0]?.size ?? 4;
+  makeClose(draft, instruction);
   if (instruction.repeat !== 'none') draft.pin(RCX, BigInt(random.below(5)));
   if (name === 'xlat') draft.pin(RAX, (random.operand() & ~0xffn) | BigInt(random.below(32)));
   if (
@@ -296,7 +319,7 @@ const FLAG_SETTERS = [
 
 /** One case: maybe a flag setter, the instruction, maybe a reader of its flags. undefined: try again. */
 function tryGenerate(random: Random): GeneratedCase | undefined {
-  const pattern = random.pick(random.pick(byMnemonic));
+  const pattern = random.pick(random.oneIn(6) ? comparisons : random.pick(byMnemonic));
   const draft = new Draft(random);
   const setter = random.oneIn(3) ? random.pick(FLAG_SETTERS) : [];
   const start = CODE_ADDRESS + setter.length;
@@ -324,7 +347,8 @@ function tryGenerate(random: Random): GeneratedCase | undefined {
   if (!isDefined(draft, instruction)) return undefined;
 
   const undefinedMask = undefinedFlags(instruction, countOf(draft, instruction));
-  const reader = !branches && undefinedMask === 0 && random.oneIn(2) ? flagReader(random) : [];
+  const chosen = !branches && random.oneIn(2) ? flagReader(random) : undefined;
+  const reader = chosen && (chosen.reads & undefinedMask) === 0 ? chosen.code : [];
   const tail = branches || reader[0] >> 4 === 7 ? [...BRANCH_SKIP, ...BRANCH_MARK] : [];
   const direction = random.oneIn(4) ? 0x400n : 0n;
   return {
@@ -344,15 +368,28 @@ function aimRelative(encoded: readonly number[], instruction: Instruction): numb
   return [...encoded.slice(0, encoded.length - size), ...displacement];
 }
 
-/** SETcc R14B, CMOVcc R14, RDX, Jcc to the mark, ADC R14, RDX, or nothing that reads. */
-function flagReader(random: Random): number[] {
+const { CF, PF, AF, ZF, SF, OF } = FlagBit;
+/** What the conditions read, by their upper three bits (SDM 1 appendix B). */
+const CONDITION_FLAGS = [OF, CF, ZF, CF | ZF, SF, PF, SF | OF, ZF | SF | OF];
+
+interface FlagReader {
+  readonly code: readonly number[];
+  readonly reads: number;
+}
+
+/** An instruction that reads flags into R14, or branches to the mark by them. */
+function flagReader(random: Random): FlagReader {
   const condition = random.below(16);
-  return random.pick([
-    [0x41, 0x0f, 0x90 + condition, 0xc6],
-    [0x4c, 0x0f, 0x40 + condition, 0xf2],
-    [0x70 + condition, BRANCH_SKIP.length],
-    [0x70 + condition, BRANCH_SKIP.length],
-    [0x49, 0x11, 0xd6],
+  const reads = CONDITION_FLAGS[condition >> 1];
+  return random.pick<FlagReader>([
+    { code: [0x41, 0x0f, 0x90 + condition, 0xc6], reads }, // setcc r14b
+    { code: [0x4c, 0x0f, 0x40 + condition, 0xf2], reads }, // cmovcc r14, rdx
+    { code: [0x70 + condition, BRANCH_SKIP.length], reads },
+    { code: [0x70 + condition, BRANCH_SKIP.length], reads },
+    { code: [0x49, 0x11, 0xd6], reads: CF }, // adc r14, rdx
+    { code: [0x41, 0xff, 0xce], reads: CF }, // dec r14d
+    { code: [0x9f], reads: SF | ZF | AF | PF | CF }, // lahf
+    { code: [0x41, 0xd1, 0xc6], reads: SF | ZF | AF | PF }, // rol r14d, 1
   ]);
 }
 
