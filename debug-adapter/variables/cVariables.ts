@@ -1,22 +1,34 @@
 /** C values as variables: arguments, locals, globals, and the parts of each. */
 import type { Variable } from '../../toolchain/debuginfo/debugInfo.js';
+import type { Child } from '../../toolchain/debuginfo/children.js';
 import { childCount, childrenOf } from '../../toolchain/debuginfo/children.js';
 import { formatValue } from '../../toolchain/debuginfo/format.js';
-import { stripped, typeName } from '../../toolchain/debuginfo/types.js';
+import { sizeOf, stripped, typeName } from '../../toolchain/debuginfo/types.js';
 import type { Value } from '../../toolchain/debuginfo/values.js';
 import { integerOf, readValue } from '../../toolchain/debuginfo/values.js';
-import type { Container, Page, VariableRow } from './container.js';
+import type { Container, MemoryPlace, Page, VariableRow } from './container.js';
 import { pageOf } from './container.js';
+import { formatReference } from '../breakpoints/reference.js';
 import type { FrameContext } from './frameContext.js';
 import { evaluateIn, symbolNameIn } from './frameContext.js';
 import type { NumberFormat } from './numberFormat.js';
-import { hex, VariableError } from './numberFormat.js';
+import { VariableError } from './numberFormat.js';
 
 /** Where the memory view begins: what a pointer points to, else the place of the value. */
-function memoryReferenceOf(value: Value): string | undefined {
-  const type = stripped(value.type);
-  if (type.kind === 'pointer' && value.problem === undefined) return hex(integerOf(value));
-  return value.location.kind === 'memory' ? hex(value.location.address) : undefined;
+function memoryReferenceOf(value: Value, { frame }: FrameContext): string | undefined {
+  const isPointer = stripped(value.type).kind === 'pointer' && value.problem === undefined;
+  if (isPointer) return formatReference(frame.world, integerOf(value));
+  return value.location.kind === 'memory' ? formatReference(frame.world, value.location.address) : undefined;
+}
+
+/** Where a value lies. Throws VariableError for one that is in a register, or nowhere. */
+export function placeOf(value: Value, expression: string, { frame }: FrameContext): MemoryPlace {
+  if (value.location.kind !== 'memory') {
+    throw new VariableError(`${expression} is not in memory: ${value.problem ?? 'it is in a register'}`);
+  }
+  const length = sizeOf(value.type);
+  if (length === undefined) throw new VariableError(`the size of ${expression} is not known`);
+  return { world: frame.world, address: value.location.address, length };
 }
 
 /** A value of an expression; `name` is what the row is called. */
@@ -35,7 +47,7 @@ export function valueRow(
     }),
     type: typeName(value.type),
     evaluateName: expression,
-    memoryReference: memoryReferenceOf(value),
+    memoryReference: memoryReferenceOf(value, context),
     children: childCount(value) > 0 ? new ValueChildren(value, expression, context) : undefined,
   };
 }
@@ -75,6 +87,15 @@ class ValueChildren implements Container {
   }
 
   set(name: string, text: string, format: NumberFormat): VariableRow {
+    return assign(name, this.child(name).expression, text, this.context, format);
+  }
+
+  place(name: string): MemoryPlace {
+    const { value, expression } = this.child(name);
+    return placeOf(value, expression, this.context);
+  }
+
+  private child(name: string): Child {
     const { value, expression, context } = this;
     const index = /^\[(\d+)\]$/.exec(name);
     const page = index ? [Number(index[1]), 1] : [];
@@ -82,7 +103,7 @@ class ValueChildren implements Container {
       (one) => one.name === name,
     );
     if (!child) throw new VariableError(`${expression} has no part "${name}"`);
-    return assign(name, child.expression, text, context, format);
+    return child;
   }
 }
 
@@ -104,5 +125,9 @@ export class VariableList implements Container {
 
   set(name: string, text: string, format: NumberFormat): VariableRow {
     return assign(name, name, text, this.context, format);
+  }
+
+  place(name: string): MemoryPlace {
+    return placeOf(evaluateIn(name, this.context), name, this.context);
   }
 }

@@ -1,5 +1,6 @@
 /** What a variablesReference stands for: rows, and a way to change one. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { World } from '../../emulator/machine/machineTypes.js';
 import type { NumberFormat } from './numberFormat.js';
 
 /** A variable before its children have a reference. */
@@ -26,6 +27,16 @@ export interface Container {
   rows(format: NumberFormat, page: Page): readonly VariableRow[];
   /** Changes a row and answers it anew. Throws VariableError or ExpressionError with the reason. */
   set(name: string, text: string, format: NumberFormat): VariableRow;
+  /** Where a row lies in memory; only containers of C values have that. Throws when the row has no place there. */
+  place?(name: string): MemoryPlace;
+}
+
+/** Bytes in the memory of a world. */
+export interface MemoryPlace {
+  readonly world: World;
+  /** Linear address. */
+  readonly address: bigint;
+  readonly length: number;
 }
 
 /** The rows of a page. */

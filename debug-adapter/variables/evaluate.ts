@@ -7,6 +7,7 @@ import type { FrameContext } from './frameContext.js';
 import { evaluateIn, numberFrom } from './frameContext.js';
 import type { NumberFormat } from './numberFormat.js';
 import { formatNumber, VariableError } from './numberFormat.js';
+import { symbolRow } from './symbolRow.js';
 import { isAssignable, registerOrFieldRow } from './registerExpression.js';
 import type { VariableStore } from './store.js';
 import type { HitContext } from '../breakpoints/types.js';
@@ -50,6 +51,8 @@ export function evaluate(
 function rowOf(expression: string, context: FrameContext, format: NumberFormat): VariableRow {
   const register = registerOrFieldRow(expression, context, format);
   if (register) return register;
+  const symbol = symbolRow(expression, context);
+  if (symbol) return symbol;
   const value = evaluateIn(expression, context);
   if (value.problem !== undefined) throw new VariableError(value.problem);
   if (value.registerName !== undefined) {

@@ -1,5 +1,6 @@
 /** Registers as variables: lists, the bits of one, segments with their parts. */
 import { SEGMENTS } from '../../emulator/cpu/layout.js';
+import { formatReference } from '../breakpoints/reference.js';
 import type { Container, Page, VariableRow } from './container.js';
 import { pageOf } from './container.js';
 import type { FrameContext } from './frameContext.js';
@@ -44,7 +45,7 @@ export function registerRow(
     value: formatNumber(register.value, format),
     type: registerDetail(name, register.value),
     evaluateName: `$${name}`,
-    memoryReference: isAddress ? hex(register.value) : undefined,
+    memoryReference: isAddress ? formatReference(context.frame.world, register.value) : undefined,
     children: hasBits ? new RegisterBits(name, context) : undefined,
   };
 }

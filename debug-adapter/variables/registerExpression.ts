@@ -23,8 +23,13 @@ export function registerOrFieldRow(
     const vmcs = vmcsOf(context);
     return found && vmcs !== undefined ? fieldRowOf(found, vmcs, context, format) : undefined;
   }
-  const name = /^(\$?)(\w+)$/.exec(text);
-  if (!name || !isRegisterName(name[2].toLowerCase())) return undefined;
-  if (name[1] === '' && isProgramName(name[2], context)) return undefined;
-  return registerRow(name[2].toLowerCase(), context, format, text);
+  if (!isRegisterExpression(text, context)) return undefined;
+  return registerRow(text.replace('$', '').toLowerCase(), context, format, text);
+}
+
+/** `$rax`, or `rax` where the program has no such name. */
+export function isRegisterExpression(text: string, context: FrameContext): boolean {
+  const name = /^(\$?)(\w+)$/.exec(text.trim());
+  if (!name || !isRegisterName(name[2].toLowerCase())) return false;
+  return name[1] === '$' || !isProgramName(name[2], context);
 }
