@@ -145,8 +145,8 @@ export class LineStep implements Plan {
     if (!row) return this.line === undefined;
     if (!this.line) return true;
     const sameLine = row.line === this.line.line && row.file === this.line.file;
-    if (sameLine) return pc === this.start.pc && row.address === pc && this.isLoop();
-    return row.isStatement && (row.address === pc || this.leftFunction(pc));
+    if (sameLine && !this.leftFunction(pc)) return pc === this.start.pc && row.address === pc && this.isLoop();
+    return this.leftFunction(pc) || (row.isStatement && row.address === pc);
   }
 
   /** The same line from its start again is a new round of a one-line loop: a step for C, the same line for assembly. */

@@ -1,0 +1,138 @@
+/** Breakpoints on VM exits, guest exceptions and refused entries: by reason, or by a filter. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Fault } from '../../emulator/cpu/fault.js';
+import type { World } from '../../emulator/machine/machineTypes.js';
+import type { EntryFailure, WorldSwitch } from '../../emulator/machine/worldSwitch.js';
+import { ExitReason, exitReason } from '../../emulator/vmx/exitReasons.js';
+import { explainEntryFailure } from '../explain/ends.js';
+import { exceptionName } from '../explain/faults.js';
+import { Condition } from './conditions/condition.js';
+import type { ConditionTexts, Verdict } from './conditions/condition.js';
+import { exceptionFilters, FATAL, GUEST_EXCEPTIONS } from './filters.js';
+import type { HitContext, StopCause } from './types.js';
+
+/** Says more of an exit: the name of the hypercall. */
+export type DescribeExit = (event: WorldSwitch) => string | undefined;
+
+interface ExitBreakpoint {
+  readonly id: number;
+  readonly condition: Condition;
+}
+
+export class ExitBreakpoints {
+  /** From the VM Exits view, and from the filters; by reason. */
+  private byReason = new Map<number, ExitBreakpoint>();
+  private filters = new Map<string, ExitBreakpoint>();
+
+  constructor(
+    private readonly nextId: () => number,
+    private readonly output: (text: string) => void,
+    private readonly describe: DescribeExit,
+  ) {}
+
+  setReasons(reasons: readonly ({ reason: number } & ConditionTexts)[]): void {
+    this.byReason = new Map(reasons.map(({ reason, ...texts }) => [reason, this.make(texts)]));
+  }
+
+  hasReason(reason: number): boolean {
+    return this.byReason.has(reason);
+  }
+
+  setFilters({
+    filters,
+    filterOptions,
+  }: DebugProtocol.SetExceptionBreakpointsArguments): DebugProtocol.Breakpoint[] {
+    const chosen = [
+      ...filters.map((filterId) => ({ filterId, condition: undefined })),
+      ...(filterOptions ?? []),
+    ];
+    this.filters = new Map();
+    return chosen.map(({ filterId, condition }) => {
+      const known = exceptionFilters.some(({ filter }) => filter === filterId);
+      if (!known) return { verified: false, message: `there is no filter "${filterId}"` };
+      const breakpoint = this.make({ condition });
+      this.filters.set(filterId, breakpoint);
+      return { id: breakpoint.id, verified: true };
+    });
+  }
+
+  get observesExceptions(): boolean {
+    return this.filters.has(GUEST_EXCEPTIONS);
+  }
+
+  wantsSwitch(event: WorldSwitch): boolean {
+    return event.exit !== undefined && this.of(event.exit.reason) !== undefined;
+  }
+
+  atSwitch(event: WorldSwitch, context: HitContext): StopCause | undefined {
+    const breakpoint = event.exit && this.of(event.exit.reason);
+    if (!breakpoint || !event.exit) return undefined;
+    const { reason } = event.exit;
+    const isFatal = reason === ExitReason.TRIPLE_FAULT;
+    const detail = this.describe(event);
+    const title = `VM exit: ${exitReason(reason)?.title ?? `reason ${reason}`}${detail ? ` (${detail})` : ''}`;
+    return this.cause(breakpoint, context, {
+      reason: isFatal ? 'exception' : 'breakpoint',
+      description: title,
+      text: isFatal ? `The guest triple-faulted at RIP 0x${event.rip.toString(16)}` : undefined,
+      switch: event,
+    });
+  }
+
+  wantsException(world: World): boolean {
+    return world === 'guest' && this.filters.has(GUEST_EXCEPTIONS);
+  }
+
+  atException(world: World, fault: Fault, rip: bigint, context: HitContext): StopCause | undefined {
+    const breakpoint = this.filters.get(GUEST_EXCEPTIONS);
+    if (!breakpoint) return undefined;
+    const name = exceptionName(fault.vector);
+    return this.cause(breakpoint, context, {
+      reason: 'exception',
+      description: `Guest exception: ${name}`,
+      text: name,
+      fault: { fault, world, rip },
+    });
+  }
+
+  get wantsEntryFailure(): boolean {
+    return this.filters.has(FATAL);
+  }
+
+  atEntryFailure(failure: EntryFailure, context: HitContext): StopCause | undefined {
+    const breakpoint = this.filters.get(FATAL);
+    return (
+      breakpoint &&
+      this.cause(breakpoint, context, {
+        reason: 'exception',
+        description: 'VM entry failed',
+        text: explainEntryFailure(failure),
+        entryFailure: failure,
+      })
+    );
+  }
+
+  private make(texts: ConditionTexts): ExitBreakpoint {
+    return { id: this.nextId(), condition: new Condition(texts, this.output) };
+  }
+
+  private of(reason: number): ExitBreakpoint | undefined {
+    const direct = this.byReason.get(reason);
+    if (direct) return direct;
+    const filter = exceptionFilters.find(
+      ({ filter, exits }) => this.filters.has(filter) && exits.includes(reason),
+    );
+    return filter && this.filters.get(filter.filter);
+  }
+
+  private cause(breakpoint: ExitBreakpoint, context: HitContext, cause: StopCause): StopCause | undefined {
+    return withVerdict(breakpoint.condition.ask(context), { ...cause, hitBreakpointIds: [breakpoint.id] });
+  }
+}
+
+/** A condition that cannot be evaluated stops, and the description says why. */
+export function withVerdict(verdict: Verdict, cause: StopCause): StopCause | undefined {
+  if (verdict === 'pass') return undefined;
+  if (verdict.problem === undefined) return cause;
+  return { ...cause, description: `${cause.description ?? 'Breakpoint'}: condition ${verdict.problem}` };
+}
