@@ -96,6 +96,7 @@ export class InstructionReader {
 
 function createFormatter(): Formatter {
   const formatter = new Formatter(FormatterSyntax.Gas);
+  formatter.spaceAfterOperandSeparator = true;
   formatter.uppercaseHex = false;
   formatter.branchLeadingZeros = false;
   formatter.ripRelativeAddresses = true;

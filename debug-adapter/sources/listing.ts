@@ -18,27 +18,34 @@ export interface Listing {
   readonly lines: ReadonlyMap<bigint, number>;
 }
 
-/** The function around `pc`, or the instructions around it where no function is known. */
-export function createListing(space: CodeSpace, pc: bigint, missingFile: string | undefined): Listing {
-  const info = space.imageAt(pc)?.debugInfo.functionAt(pc);
-  const range = info?.ranges.find(({ low, high }) => low <= pc && pc < high);
+/**
+ * The function around `pc`, or the instructions around it where no function is known. `lookup` lies in the function also
+ * when `pc` is a return address behind its end.
+ */
+export function createListing(
+  space: CodeSpace,
+  { pc, lookup }: { readonly pc: bigint; readonly lookup: bigint },
+  missingFile: string | undefined,
+): Listing {
+  const info = space.imageAt(lookup)?.debugInfo.functionAt(lookup);
+  const range = info?.ranges.find(({ low, high }) => low <= lookup && lookup < high);
   const isWhole = range !== undefined && range.high - range.low <= LONGEST_FUNCTION;
   const rows = isWhole
-    ? rowsThrough(space, range.low, pc, range.high)
+    ? rowsThrough(space, range.low, pc, pc < range.high ? range.high : pc + 1n)
     : rowsAround(space, pc, -ROWS_AROUND, 2 * ROWS_AROUND + 1);
   const what = info?.name ?? `0x${pc.toString(16)}`;
   return { name: `${what} (disassembly)`, ...layOut(space, rows, headerOf(space.world, missingFile)) };
 }
 
-/** In code that jumps into the middle of an instruction, `pc` has a row of its own all the same. */
+/** `pc` has a row of its own, whatever instruction it is in the middle of. */
 function rowsThrough(space: CodeSpace, low: bigint, pc: bigint, high: bigint): readonly InstructionRow[] {
   return [...rowsBetween(space, low, pc), ...rowsBetween(space, pc, high)];
 }
 
 function headerOf(world: World, missingFile: string | undefined): string[] {
-  const where = world === 'guest' ? 'guest' : 'host (VMX root operation)';
+  const where = world === 'guest' ? "the guest's memory" : 'memory in VMX root operation';
   const reason = missingFile ? `${missingFile} is not on this machine` : 'No source is known for this code';
-  return [`# ${reason}. Disassembly of the ${where}'s memory:`, ''];
+  return [`# ${reason}. Disassembly of ${where}:`, ''];
 }
 
 function layOut(space: CodeSpace, rows: readonly InstructionRow[], header: readonly string[]) {

@@ -35,7 +35,7 @@ export class Sources {
     if (place && this.isOnDisk(place.file)) {
       return { source: fileSource(place.file), line: place.line, column: Math.max(1, place.column) };
     }
-    const listing = createListing(codeSpaceOfFrame(this.debuggee, frame), frame.pc, place?.file);
+    const listing = createListing(codeSpaceOfFrame(this.debuggee, frame), frame, place?.file);
     const source = this.listingSource(listing);
     return { source, line: listing.lines.get(frame.pc) ?? 1, column: 1 };
   }
