@@ -1,6 +1,6 @@
 /*
  * A handler that sleeps blocks its caller and nobody else. vCPU 0 makes a call that takes ten seconds; meanwhile vCPU 1
- * counts, one number a second. It takes its breaks in the host too: a guest here has no timer of its own.
+ * counts to nine, a number a second. It takes its breaks in the host too: a guest here has no timer of its own.
  */
 #include <hyperstep/guest.h>
 
@@ -8,6 +8,7 @@
 #define HC_BREAK 31
 #define SLOW_ANSWER 0x510
 #define ONE_SECOND 1000
+#define LAST_NUMBER 9
 
 	.text
 	.globl	_start
@@ -21,25 +22,23 @@ caller:
 	vmcall				/* blocked here for ten seconds */
 	cmpq	$SLOW_ANSWER, %rax
 	jne	failed
-	cmpl	$5, count(%rip)		/* vCPU 1 was not held up */
-	jb	failed
-	movl	$1, answered(%rip)
+	cmpl	$LAST_NUMBER, count(%rip)	/* vCPU 1 was not held up */
+	jne	failed
 	leaq	answer(%rip), %rsi
 	call	print
 	cli
 	hlt
 
 counter:
-	cmpl	$0, answered(%rip)
-	jne	counted
 	movl	$HC_BREAK, %eax
 	movl	$ONE_SECOND, %ebx
 	vmcall
 	incl	count(%rip)
+	incb	digit(%rip)
 	leaq	counts(%rip), %rsi
 	call	print
-	jmp	counter
-counted:
+	cmpl	$LAST_NUMBER, count(%rip)
+	jb	counter
 	cli
 	hlt
 
@@ -51,14 +50,16 @@ failed:
 #include "../console.S"
 
 	.section .rodata
-counts:
-	.asciz	"vCPU 1 counts on.\n"
 answer:
 	.asciz	"vCPU 0 has its answer.\n"
+
+	.data
+counts:
+	.ascii	"vCPU 1 counts "
+digit:
+	.asciz	"0\n"
 
 	.bss
 	.balign	4
 count:
-	.skip	4
-answered:
 	.skip	4
