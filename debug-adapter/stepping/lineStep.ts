@@ -145,7 +145,8 @@ export class LineStep implements Plan {
     if (!row) return this.line === undefined;
     if (!this.line) return true;
     const sameLine = row.line === this.line.line && row.file === this.line.file;
-    if (sameLine && !this.leftFunction(pc)) return pc === this.start.pc && row.address === pc && this.isLoop();
+    if (sameLine && !this.leftFunction(pc))
+      return pc === this.start.pc && row.address === pc && this.isLoop();
     return this.leftFunction(pc) || (row.isStatement && row.address === pc);
   }
 
