@@ -22,13 +22,13 @@ function memoryReferenceOf(value: Value, { frame }: FrameContext): string | unde
 }
 
 /** Where a value lies. Throws VariableError for one that is in a register, or nowhere. */
-export function placeOf(value: Value, expression: string, { frame }: FrameContext): MemoryPlace {
+export function placeOf(value: Value, expression: string): MemoryPlace {
   if (value.location.kind !== 'memory') {
     throw new VariableError(`${expression} is not in memory: ${value.problem ?? 'it is in a register'}`);
   }
   const length = sizeOf(value.type);
   if (length === undefined) throw new VariableError(`the size of ${expression} is not known`);
-  return { world: frame.world, address: value.location.address, length };
+  return { address: value.location.address, length };
 }
 
 /** A value of an expression; `name` is what the row is called. */
@@ -92,7 +92,7 @@ class ValueChildren implements Container {
 
   place(name: string): MemoryPlace {
     const { value, expression } = this.child(name);
-    return placeOf(value, expression, this.context);
+    return placeOf(value, expression);
   }
 
   private child(name: string): Child {
@@ -128,6 +128,6 @@ export class VariableList implements Container {
   }
 
   place(name: string): MemoryPlace {
-    return placeOf(evaluateIn(name, this.context), name, this.context);
+    return placeOf(evaluateIn(name, this.context), name);
   }
 }

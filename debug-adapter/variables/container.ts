@@ -1,6 +1,5 @@
 /** What a variablesReference stands for: rows, and a way to change one. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { World } from '../../emulator/machine/machineTypes.js';
 import type { NumberFormat } from './numberFormat.js';
 
 /** A variable before its children have a reference. */
@@ -31,9 +30,8 @@ export interface Container {
   place?(name: string): MemoryPlace;
 }
 
-/** Bytes in the memory of a world. */
+/** Bytes in memory. */
 export interface MemoryPlace {
-  readonly world: World;
   /** Linear address. */
   readonly address: bigint;
   readonly length: number;

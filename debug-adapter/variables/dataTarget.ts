@@ -1,5 +1,7 @@
 /** What a data breakpoint is to watch: a variable of a scope, an expression, or an address. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { ExpressionError } from '../../toolchain/debuginfo/expression.js';
+import type { DataTarget } from '../breakpoints/dataBreakpoints.js';
 import type { MemoryPlace } from './container.js';
 import { placeOf } from './cVariables.js';
 import type { FrameContext } from './frameContext.js';
@@ -10,28 +12,35 @@ import type { VariableStore } from './store.js';
 import { placeOfSymbol } from './symbolRow.js';
 
 /**
- * The bytes that `name` stands for. Throws VariableError or ExpressionError that says why they cannot be watched.
- * `contextOf`: the frame of the request, for expressions and addresses.
+ * The bytes that the name in `args` stands for, or a message that says why they cannot be watched. `contextOf`: the frame
+ * of the request, for expressions and addresses.
  */
 export function dataTarget(
-  name: string,
-  args: Pick<DebugProtocol.DataBreakpointInfoArguments, 'variablesReference' | 'asAddress' | 'bytes'>,
+  args: DebugProtocol.DataBreakpointInfoArguments,
+  store: VariableStore,
+  contextOf: () => FrameContext,
+): DataTarget | string {
+  try {
+    const { address, length } = memoryPlace(args, store, contextOf);
+    return { address, size: args.bytes ?? length, description: args.name };
+  } catch (error) {
+    if (error instanceof VariableError || error instanceof ExpressionError) return error.message;
+    throw error;
+  }
+}
+
+function memoryPlace(
+  { name, variablesReference, asAddress }: DebugProtocol.DataBreakpointInfoArguments,
   store: VariableStore,
   contextOf: () => FrameContext,
 ): MemoryPlace {
-  if (args.variablesReference) {
-    const container = store.containerOf(args.variablesReference);
+  if (variablesReference) {
+    const container = store.containerOf(variablesReference);
     if (!container.place) throw new VariableError(`${name} is not in memory`);
     return container.place(name);
   }
   const context = contextOf();
-  if (args.asAddress) {
-    return { world: context.frame.world, address: numberFrom(name, context), length: args.bytes ?? 1 };
-  }
+  if (asAddress) return { address: numberFrom(name, context), length: 1 };
   if (isRegisterExpression(name, context)) throw new VariableError(`${name} is a register, not in memory`);
-  const symbol = placeOfSymbol(name, context);
-  return withLength(symbol ?? placeOf(evaluateIn(name, context), name, context), args.bytes);
+  return placeOfSymbol(name, context) ?? placeOf(evaluateIn(name, context), name);
 }
-
-const withLength = (place: MemoryPlace, bytes: number | undefined): MemoryPlace =>
-  bytes === undefined ? place : { ...place, length: bytes };

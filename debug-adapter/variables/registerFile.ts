@@ -65,6 +65,7 @@ export function currentRegisters(machine: Machine): NamedRegisters {
       }
       const is32 = typeof state[register.state] === 'number';
       (state as unknown as Record<string, bigint | number>)[register.state] = is32 ? Number(value) : value;
+      if (!belongsToFrame(register)) machine.contextChanged();
       return true;
     },
   });

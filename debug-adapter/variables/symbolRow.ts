@@ -26,7 +26,7 @@ export function placeOfSymbol(name: string, context: FrameContext): MemoryPlace 
   const symbol = untypedSymbol(name, context);
   if (symbol?.kind !== 'data') return undefined;
   const word = context.frame.bits / 8;
-  return { world: context.frame.world, address: symbol.address, length: Number(symbol.size) || word };
+  return { address: symbol.address, length: Number(symbol.size) || word };
 }
 
 /** `0x102000 → 0x7`, `0x102008 → "hello"`: in an expression such a symbol stands for its address, as an array does. */

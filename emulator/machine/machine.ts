@@ -126,6 +126,11 @@ class EmulatedMachine implements Machine {
     writeRflags(this.state, value);
   }
 
+  contextChanged(): void {
+    this.processor.flushAllTlbs();
+    this.processor.contextChanged();
+  }
+
   get world(): World {
     return this.vmx.inGuest ? 'guest' : 'root';
   }

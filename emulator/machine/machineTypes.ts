@@ -88,6 +88,8 @@ export interface Machine {
   /** The processor's registers. Segment, control and MSR fields included; RFLAGS through `rflags`. */
   readonly state: ProcessorState;
   rflags: bigint;
+  /** To be called after a change to control or segment registers or IA32_EFER: cached translations and code are void. */
+  contextChanged(): void;
   readonly world: World;
   /** Physical address of the current VMCS, or undefined. In the guest world: the running guest's. */
   readonly currentVmcs: number | undefined;
