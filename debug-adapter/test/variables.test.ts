@@ -244,6 +244,11 @@ describe('variables of a stopped machine', () => {
     assert.equal(call.handler?.name, 'kvm_emulate_hypercall');
     assert.match(call.handler.file!, /x86\.c$/);
 
+    // The host goes on after its page tables and a segment were set anew.
+    for (const register of ['cr3', 'cr0', 'dsaccess']) {
+      const expression = `$${register} = $${register}`;
+      evaluate({ expression, context: 'repl' }, contextOf(stopped), store);
+    }
     runToCall(stopped, 'entry');
     const after = hypercallsView(debuggee, { start: -5, count: 10 }, () => []);
     assert.deepEqual([after.total, after.unanswered], [1, []]);

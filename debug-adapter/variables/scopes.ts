@@ -66,6 +66,7 @@ function variableScopes(context: FrameContext): ScopeRow[] {
   return scopes;
 }
 
+/** Of a thread that does not run, only what its switch saved is known: scopes without any of it are left out. */
 function registerScopes(context: FrameContext): ScopeRow[] {
   const names = generalNames(context.frame.bits);
   return [
@@ -73,7 +74,7 @@ function registerScopes(context: FrameContext): ScopeRow[] {
     { name: 'Flags', container: new RegisterList([...flagParts.keys()], context, true) },
     { name: 'Control', container: new RegisterList(controlNames, context) },
     { name: 'Segments', container: new SegmentList(context) },
-  ];
+  ].filter(({ container }) => container.rows('hex', {}).length > 0);
 }
 
 function vmcsScope(context: FrameContext): ScopeRow[] {
