@@ -3,7 +3,7 @@
  * prints each stop, the call stack across both worlds and the registers before and after. Ends with status 1 when a stop
  * is not where it should be.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
 import type { DebugProtocol } from '@vscode/debugprotocol';
@@ -41,6 +41,7 @@ client.defaultTimeout = TIMEOUT_MS;
 async function main(): Promise<void> {
   print(bold('Hyperstep: from a guest’s VMCALL into the host and back'));
   print(`Guest ${placeText(program)}, host kvm, stop at every hypercall.`);
+  if (!existsSync(adapter)) throw new DemoError(`${placeText(adapter)} is not built: run "npm run build"`);
   await client.start();
   const output = collectOutput();
 
@@ -109,6 +110,8 @@ function collectOutput(): () => string {
   let text = '';
   client.on('output', ({ body }: DebugProtocol.OutputEvent) => {
     if (body.category === 'stdout') text += body.output;
+    // What went wrong, in a build or in the machine.
+    if (body.category === 'stderr') process.stderr.write(`\n${body.output}`);
   });
   return () => text;
 }
@@ -200,7 +203,6 @@ main()
   .catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     console.error(`\ndemo: ${message}`);
-    if (!(error instanceof DemoError) && error instanceof Error) console.error(dim(error.stack ?? ''));
     process.exitCode = 1;
   })
   .finally(() => client.stop());
