@@ -172,6 +172,7 @@ describe('variables of a stopped machine', () => {
     const flags = rows(context, 'Flags').reference;
     setVariable({ variablesReference: flags, name: 'CF', value: '1' }, stopped.store);
     check('vmcs.guestRflags & 1', '0x1');
+    assert.equal(valueOf(context, 'Flags', 'CF'), '1');
     const set = setExpression({ expression: 'vmcs.tscOffset', value: '0x10 * 2' }, context, stopped.store);
     assert.equal(set.value, '0x20');
     check('vmcs.tscOffset', '0x20');

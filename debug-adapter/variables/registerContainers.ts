@@ -42,7 +42,7 @@ export function registerRow(
   const isAddress = !hasBits && wholeRegisters.has(name) && register.bits === 64;
   return {
     name: shown,
-    value: formatNumber(register.value, format),
+    value: widthOf(name) === 1 ? register.value.toString() : formatNumber(register.value, format),
     type: registerDetail(name, register.value),
     evaluateName: `$${name}`,
     memoryReference: isAddress ? formatReference(context.frame.world, register.value) : undefined,
