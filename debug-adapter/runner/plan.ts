@@ -11,6 +11,8 @@ export type Motion =
 
 /** A step, or plain running. The runner asks `motion`, moves the machine, and tells what it met. */
 export interface Plan {
+  /** What the stop is called when the plan is complete. */
+  readonly reason: 'step' | 'entry';
   motion(): Motion;
   /** One instruction is done (motion 'step'), or a `stopAt` address is reached. True: the step is complete. */
   arrived(): boolean;
@@ -20,6 +22,7 @@ export interface Plan {
 
 /** Until a breakpoint, the end or the user. */
 export const runFreely: Plan = {
+  reason: 'step',
   motion: () => ({ kind: 'run' }),
   arrived: () => false,
   wantsSwitch: () => false,

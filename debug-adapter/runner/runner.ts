@@ -159,7 +159,7 @@ export class Runner {
       for (let i = 0; i < STEPS && plan.motion().kind === 'step'; i++) {
         const stop = machine.step();
         if (stop.kind !== 'budget') return this.answer(plan, stop);
-        if (plan.arrived()) return { reason: 'step' } as const;
+        if (plan.arrived()) return { reason: plan.reason };
         const cause = this.userBreakpointHere();
         if (cause) return cause;
       }
@@ -186,14 +186,14 @@ export class Runner {
           ? breakpoints.atAddress(stop.world, stop.address, this.hitContext())
           : undefined;
         const complete = this.stopAddresses[stop.world] === stop.address && plan.arrived();
-        return cause ?? (complete ? ({ reason: 'step' } as const) : undefined);
+        return cause ?? (complete ? { reason: plan.reason } : undefined);
       }
       case 'worldSwitch': {
         const cause = breakpoints.wantsSwitch(stop.event)
           ? breakpoints.atSwitch(stop.event, this.hitContext())
           : undefined;
         const complete = plan.wantsSwitch(stop.event) && plan.arrived();
-        return cause ?? (complete ? ({ reason: 'step' } as const) : undefined);
+        return cause ?? (complete ? { reason: plan.reason } : undefined);
       }
       case 'watchpoint':
         return breakpoints.atWatch(stop.hits, this.hitContext());

@@ -3,7 +3,9 @@ import type { MachineEnd } from '../../emulator/machine/machineTypes.js';
 import { Breakpoints } from '../breakpoints/breakpoints.js';
 import type { HitContext, StopCause } from '../breakpoints/types.js';
 import { Debuggee } from '../debuggee/debuggee.js';
+import { codeSpaceOfFrame } from '../disassembly/codeSpace.js';
 import { CodeGenerations } from '../disassembly/generations.js';
+import { instructionReference } from '../disassembly/instructionReference.js';
 import { exitStatus, explainEnd } from '../explain/ends.js';
 import { ThreadState } from '../launch/hostContract.js';
 import type { PreparedLaunch } from '../launch/prepareLaunch.js';
@@ -16,6 +18,7 @@ import type { CodeFrame } from '../stack/frame.js';
 import { Stacks } from '../stack/stack.js';
 import { Stepper } from '../stepping/stepper.js';
 import type { StepTarget } from '../stepping/stepper.js';
+import { runToEntry } from '../stepping/steps.js';
 import { hitContextIn } from '../variables/evaluate.js';
 import { VariableStore } from '../variables/store.js';
 import { ViewState } from '../views/viewState.js';
@@ -77,8 +80,10 @@ export class ActiveSession {
 
   /** After the client's configuration is complete. */
   start(): void {
-    if (this.debuggee.launch.arguments.stopOnEntry) this.stopped({ reason: 'entry' });
-    else this.resume(runFreely);
+    const { arguments: args, host } = this.debuggee.launch;
+    if (!args.stopOnEntry) this.resume(runFreely);
+    else if (host) this.resume(runToEntry(this.debuggee));
+    else this.stopped({ reason: 'entry' });
   }
 
   resume(plan: Plan): void {
@@ -175,6 +180,12 @@ export class ActiveSession {
   }
 
   // -------------------------------------------------------------- for requests
+
+  /** A reference to the frame's code that changes when what was shown of it is patched. */
+  codeReference(frame: CodeFrame): string {
+    const space = codeSpaceOfFrame(this.debuggee, frame);
+    return instructionReference(frame.world, frame.pc, this.generations.current(space));
+  }
 
   /** The frame that a view shows: a given one, or the one that the user looks at in a thread. */
   frameIdFor(args: { threadId?: number; frameId?: number }): number | undefined {

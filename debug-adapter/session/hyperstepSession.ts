@@ -76,8 +76,9 @@ export class HyperstepSession extends DebugSession implements Outbox {
       process.stderr.write(`${request.command}: ${error.stack ?? message}\n`);
     this.sendErrorResponse(new Response(request), {
       id: 1,
-      format: '{message}',
-      variables: { message },
+      // The library masks variables whose names do not begin with an underscore.
+      format: '{_message}',
+      variables: { _message: message },
       showUser: error instanceof RequestError && error.showUser,
     });
   }

@@ -88,7 +88,10 @@ export const sessionRequests: Handlers = {
   // Looking
   threads: (session) => ({ threads: session.stacks.threads.map(({ id, name }) => ({ id, name })) }),
   stackTrace: (session, args) =>
-    stackTraceBody(session.stacks.of(args.threadId), args, (frame) => session.sources.placeOf(frame)),
+    stackTraceBody(session.stacks.of(args.threadId), args, {
+      placeOf: (frame) => session.sources.placeOf(frame),
+      codeReference: (frame) => session.codeReference(frame),
+    }),
   scopes: (session, args) => {
     const frame = session.stacks.frame(args.frameId);
     if (frame?.kind === 'label') return { scopes: [] };

@@ -37,6 +37,7 @@ type Phase =
   | { readonly kind: 'inHost' };
 
 export class LineStep implements Plan {
+  readonly reason = 'step';
   private phase: Phase = { kind: 'stepping' };
   private readonly line: LineRow | undefined;
   private previousPc: bigint;

@@ -26,6 +26,7 @@ export function isAt(debuggee: Debuggee, owner: StepOwner, destination: Destinat
 /** Runs to a destination. */
 export function runTo(debuggee: Debuggee, owner: StepOwner, destination: Destination): Plan {
   return {
+    reason: 'step',
     motion: (): Motion => ({ kind: 'run', stopAt: { [destination.world]: destination.address } }),
     arrived: () => isAt(debuggee, owner, destination),
     wantsSwitch: () => false,
@@ -35,9 +36,21 @@ export function runTo(debuggee: Debuggee, owner: StepOwner, destination: Destina
 export const isEntryOf = (owner: StepOwner, event: WorldSwitch): boolean =>
   event.direction === 'entry' && event.vmcs === owner.vmcs;
 
+/** Runs the host's boot until the guest is at its first instruction. */
+export function runToEntry(debuggee: Debuggee): Plan {
+  const { entry } = debuggee.launch.guest.debugInfo.elf;
+  return {
+    reason: 'entry',
+    motion: () => ({ kind: 'run', stopAt: { guest: entry } }),
+    arrived: () => debuggee.machine.world === 'guest' && currentPc(debuggee) === entry,
+    wantsSwitch: () => false,
+  };
+}
+
 /** Runs the host until the owner's guest goes on. */
 export function runToGuest(debuggee: Debuggee, owner: StepOwner): Plan {
   return {
+    reason: 'step',
     motion: () => ({ kind: 'run' }),
     arrived: () => debuggee.machine.world === 'guest' && debuggee.machine.currentVmcs === owner.vmcs,
     wantsSwitch: (event) => isEntryOf(owner, event),

@@ -9,11 +9,11 @@ import { Workbench } from './workbench.js';
 const SCENARIO_MS = 180_000;
 const MOST_STEPS = 30;
 
-/** Opens one example in a copy of its own, where VS Code may leave its state. */
+/** Opens the examples in a copy of their own, where VS Code may leave its state, with one guest in the editor. */
 async function openExample(name: string): Promise<{ workbench: Workbench; remove: () => void }> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'hyperstep-example-'));
-  cpSync(path.join(root, 'examples', name), folder, { recursive: true });
-  const workbench = await Workbench.open({ folder, file: path.join(folder, `${name}.S`) });
+  const folder = mkdtempSync(path.join(tmpdir(), 'hyperstep-examples-'));
+  cpSync(path.join(root, 'examples'), folder, { recursive: true });
+  const workbench = await Workbench.open({ folder, file: path.join(folder, name, `${name}.S`) });
   return { workbench, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
@@ -97,7 +97,7 @@ describe('a handler that sleeps', function () {
 
   it('shows its call as blocked in msleep, with rising time', async () => {
     await workbench.showDebugSideBar();
-    await workbench.expand('Hypercalls');
+    await workbench.chooseConfiguration('a handler that sleeps');
     await workbench.startDebugging();
     const blocked = workbench.row('Hypercalls', '→ blocked').filter({ hasText: 'msleep' });
     await blocked.waitFor();

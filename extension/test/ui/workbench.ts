@@ -95,6 +95,11 @@ export class Workbench {
     await checkbox.and(this.page.locator('.checked, .codicon-check')).waitFor();
   }
 
+  /** Chooses a launch configuration in the drop-down of the Run and Debug side bar. */
+  async chooseConfiguration(name: string): Promise<void> {
+    await this.page.locator('.start-debug-action-item select').selectOption({ label: name });
+  }
+
   /** F5 with the focus in the editor. */
   async startDebugging(): Promise<void> {
     await this.page.locator('.editor-instance .view-lines').first().click();
