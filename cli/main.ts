@@ -43,9 +43,9 @@ async function main(words: readonly string[]): Promise<number> {
 
   const { machine } = launch;
   // What a report prints goes to standard output; then the console must not mix with it.
-  const console = command.command === 'run' ? process.stdout : process.stderr;
+  const serialOutput = command.command === 'run' ? process.stdout : process.stderr;
   machine.observers.onSerialOutput = (port, byte) => {
-    (port === 0 ? console : process.stderr).write(Uint8Array.of(byte));
+    (port === 0 ? serialOutput : process.stderr).write(Uint8Array.of(byte));
   };
   const report = REPORTS[command.command]?.(
     launch,

@@ -1,5 +1,5 @@
 /** The interpreter as an engine: budgets, blocks, code that changes, page crossings, breakpoints, watched memory. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- a test
+import assert from 'node:assert/strict';
 import { readRflags, writeRflags } from '../cpu/flags.js';
 import { Vector } from '../cpu/fault.js';
 import { region } from '../cpu/layout.js';

@@ -1,5 +1,5 @@
 /** The interpreter against the processor of this machine. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- a test
+import assert from 'node:assert/strict';
 import { compareWithProcessor } from './native/differential.js';
 import { probeUnavailable } from './native/nativeProbe.js';
 

@@ -1,5 +1,4 @@
 /** The decoder against iced-x86: what is an instruction, its length, mnemonic and operands. */
-/* eslint-disable no-restricted-imports, no-restricted-globals -- a test may ask a library and read a file */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { Code, Decoder, DecoderOptions, EncodingKind, Mnemonic, OpKind, Register } from 'iced-x86';

@@ -1,5 +1,5 @@
 /** Every VM-entry check, violated alone, is the one that refuses the entry, with the error that the manual gives it. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Cr0, Cr4, Efer, Rflags, SegmentAccess } from '../cpu/registerBits.js';
 import { Cold } from '../cpu/seams.js';
 import { Entry, Exit, Pin, Primary, Secondary } from '../vmx/controls.js';

@@ -1,5 +1,5 @@
 /** EPT walks: every result, and what the exits say (SDM 3C 29.3). */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Access } from '../cpu/seams.js';
 import { Primary, Secondary } from '../vmx/controls.js';
 import { ExitReason } from '../vmx/exitReasons.js';

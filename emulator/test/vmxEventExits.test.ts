@@ -1,5 +1,5 @@
 /** VM exits for exceptions, interrupts, windows and task switches (SDM 3C 26.2, 28.2). */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import type { Fault } from '../cpu/fault.js';
 import { generalProtection, invalidOpcode, pageFault, Vector } from '../cpu/fault.js';
 import { Rflags } from '../cpu/registerBits.js';

@@ -1,5 +1,5 @@
 /** VM exits of instructions: what each records, when it happens and when not (SDM 3C 26.1, 28.2). */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Vector } from '../cpu/fault.js';
 import { Cr0, Cr4 } from '../cpu/registerBits.js';
 import { Cold } from '../cpu/seams.js';

@@ -1,5 +1,5 @@
 /** Changes to a valid VMCS, and what an exit is expected to record: shared by the tests of VM exits. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Primary } from '../vmx/controls.js';
 import type { VmcsFieldName } from '../vmx/fields.js';
 import { Field } from '../vmx/fields.js';

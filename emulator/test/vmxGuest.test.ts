@@ -1,5 +1,5 @@
 /** A guest under the real run loop, paging and event delivery: the exits that only their interplay makes. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Cr0, Cr4, DR7_RESET, Efer, Rflags, SegmentAccess } from '../cpu/registerBits.js';
 import { runProcessor } from '../cpu/run.js';
 import { VMCS_REVISION } from '../vmx/capabilities.js';

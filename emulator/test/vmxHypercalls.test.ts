@@ -1,5 +1,5 @@
 /** Host and guest as real code on the whole machine: hypercalls answered by machine code. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Cr4, SegmentAccess } from '../cpu/registerBits.js';
 import { createMachine } from '../machine/machine.js';
 import type { Machine } from '../machine/machineTypes.js';

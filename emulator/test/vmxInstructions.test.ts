@@ -1,5 +1,5 @@
 /** The VMX instructions: every way in which each can fail (SDM 3C 31.3). */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Vector } from '../cpu/fault.js';
 import { Cr0, Cr4, Rflags, SegmentAccess } from '../cpu/registerBits.js';
 import type { ColdOutcome } from '../cpu/seams.js';

@@ -1,5 +1,5 @@
 /** The tables of VMX agree with each other and with the capability MSRs. */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { allowedSettings, capabilityMsrs, eptVpidCapabilities, VmxMsr } from '../vmx/capabilities.js';
 import { controlFields, entryControls, exitControls, pinBased, primary, secondary } from '../vmx/controls.js';
 import { controlChecks } from '../vmx/entry/controlChecks.js';

@@ -1,5 +1,5 @@
 /** The state that VM entry and VM exit carry between the worlds (SDM 3C 27.3 - 27.7, 28.3 - 28.7). */
-import assert from 'node:assert/strict'; // eslint-disable-line no-restricted-imports -- tests run in Node
+import assert from 'node:assert/strict';
 import { Vector } from '../cpu/fault.js';
 import { Efer, SegmentAccess } from '../cpu/registerBits.js';
 import { Cold } from '../cpu/seams.js';

@@ -3,9 +3,9 @@
  *
  *   npx tsx emulator/test/native/differential.ts --cases 1000000 --seed 1
  */
-/* eslint-disable no-restricted-globals -- a command line tool */
-import { parseArgs } from 'node:util'; // eslint-disable-line no-restricted-imports -- a command line tool
-import { pathToFileURL } from 'node:url'; // eslint-disable-line no-restricted-imports -- a command line tool
+
+import { parseArgs } from 'node:util';
+import { pathToFileURL } from 'node:url';
 import { readRflags, writeRflags } from '../../cpu/flags.js';
 import { Vector } from '../../cpu/fault.js';
 import { region } from '../../cpu/layout.js';

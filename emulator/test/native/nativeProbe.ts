@@ -1,5 +1,4 @@
 /** The real processor as an oracle: compiles probe.c with gcc and sends it batches of cases. */
-/* eslint-disable no-restricted-imports, no-restricted-globals -- runs a native program */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

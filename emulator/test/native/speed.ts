@@ -3,7 +3,6 @@
  *
  *   npx tsx emulator/test/native/speed.ts [--instructions 300e6] [alu|sieve|fib|mix|big ...]
  */
-/* eslint-disable no-restricted-imports, no-restricted-globals -- a Node script that measures */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
