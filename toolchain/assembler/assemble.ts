@@ -34,7 +34,7 @@ export function assemble(options: AssembleOptions): AssembleResult {
 }
 
 /** By file, in the order in which they have something to tell, then by line. */
-function inReadingOrder(list: readonly Diagnostic[]): Diagnostic[] {
+export function inReadingOrder(list: readonly Diagnostic[]): Diagnostic[] {
   const files = [...new Set(list.map(({ file }) => file))];
   const byPlace = (left: Diagnostic, right: Diagnostic): number =>
     files.indexOf(left.file) - files.indexOf(right.file) ||

@@ -7,6 +7,7 @@ import type { Fixup, Fragment, SectionFlags } from './sections.js';
 import { AssemblyError, Diagnostics } from './source.js';
 import type { SourceText } from './source.js';
 import { SymbolTable } from './symbols.js';
+import type { AssemblyTrace } from './trace.js';
 
 /** What the statements read so far have made. */
 export class Assembly {
@@ -18,7 +19,11 @@ export class Assembly {
   private previousSection: Section;
   private readonly sectionStack: { section: Section; previous: Section }[] = [];
 
-  constructor(readonly options: AssembleOptions) {
+  constructor(
+    readonly options: AssembleOptions,
+    /** Told everything that an editor wants to know; left out when only the result counts. */
+    readonly trace?: AssemblyTrace,
+  ) {
     this.bits = options.bits;
     this.section = this.previousSection = this.sectionNamed('.text');
   }

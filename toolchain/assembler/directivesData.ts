@@ -154,6 +154,7 @@ const incbin: Directive = (assembly, args) => {
 function readFile(assembly: Assembly, args: DirectiveArguments, path: string): Uint8Array {
   const found = assembly.options.readInclude(path, args.source.file);
   if (!found) throw new AssemblyError(`cannot find file '${path}'`);
+  assembly.trace?.included(args.source, 'incbin', path, found.fileName);
   return found.bytes;
 }
 

@@ -31,6 +31,13 @@ const VISIBILITIES = {
   protected: STV.PROTECTED,
 } as const;
 
+/** Lays a source out as a program and fills its sections in, as far as errors let it. */
+export function linkedImage({ sections, options, diagnostics }: Assembly): Map<Section, Uint8Array> {
+  const ordered = orderSections(sections);
+  layOut(ordered, options.textAddress ?? DEFAULT_TEXT_ADDRESS, diagnostics);
+  return new Map(ordered.map((section) => [section, sectionBytes(section, diagnostics)]));
+}
+
 /** Links what was assembled into a static executable; undefined, with diagnostics, when that cannot be. */
 export function link(assembly: Assembly): Uint8Array | undefined {
   const { options, diagnostics, symbols } = assembly;

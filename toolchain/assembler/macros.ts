@@ -5,7 +5,7 @@ import { literalLength } from './lines.js';
 import { AssemblyError, sliceSource, trimSource } from './source.js';
 import type { SourceText } from './source.js';
 
-interface Parameter {
+export interface MacroParameter {
   readonly name: string;
   readonly defaultValue: string;
   readonly isRequired: boolean;
@@ -14,7 +14,7 @@ interface Parameter {
 
 interface Macro {
   readonly name: string;
-  readonly parameters: readonly Parameter[];
+  readonly parameters: readonly MacroParameter[];
   readonly body: readonly SourceText[];
 }
 
@@ -72,19 +72,21 @@ export class MacroProcessor {
     if (end >= statements.length) {
       this.assembly.diagnostics.report('error', source, `${name} without ${endOf(name)}`);
     } else if (name === '.macro') {
-      this.assembly.diagnostics.guard(source, () => this.define(source, body));
+      this.assembly.diagnostics.guard(source, () => this.define(source, body, statements[end]));
     } else {
       this.assembly.diagnostics.guard(source, () => this.repeat(name, source, body, depth));
     }
     return end;
   }
 
-  private define(source: SourceText, body: readonly SourceText[]): void {
+  private define(source: SourceText, body: readonly SourceText[], last: SourceText): void {
     const head = /^\.macro\s+([A-Za-z_.$][\w.$]*)\s*,?\s*/i.exec(source.text);
     if (!head) throw new AssemblyError('.macro needs a name');
     if (this.macros.has(head[1])) throw new AssemblyError(`macro '${head[1]}' is already defined`);
     const parameters = parseParameters(source.text.slice(head[0].length));
     this.macros.set(head[1], { name: head[1], parameters, body });
+    const nameStart = source.text.indexOf(head[1], '.macro'.length);
+    this.assembly.trace?.macro(head[1], parameters, source, nameStart, last);
   }
 
   private repeat(name: string, source: SourceText, body: readonly SourceText[], depth: number): void {
@@ -168,8 +170,8 @@ function atUse(line: SourceText, use: SourceText): SourceText {
   };
 }
 
-function parseParameters(text: string): Parameter[] {
-  const parameters: Parameter[] = [];
+function parseParameters(text: string): MacroParameter[] {
+  const parameters: MacroParameter[] = [];
   const pattern = /\s*,?\s*([A-Za-z_.$][\w.$]*)(?::(req|vararg))?(?:\s*=\s*("(?:\\.|[^"\\])*"|[^,\s]*))?/y;
   let position = 0;
   while (text.slice(position).trim() !== '') {

@@ -5,6 +5,7 @@ import { UnfinishedCall, expandMacros, parseDefine, plainText } from './preproce
 import type { MappedText, PreprocessorMacro } from './preprocessorMacros.js';
 import { AssemblyError } from './source.js';
 import type { Diagnostics, SourceText } from './source.js';
+import type { AssemblyTrace } from './trace.js';
 
 const MAX_INCLUDE_DEPTH = 100;
 const DIRECTIVE =
@@ -30,6 +31,7 @@ export class Preprocessor {
     private readonly readInclude: ReadInclude,
     private readonly diagnostics: Diagnostics,
     defines: Readonly<Record<string, string>>,
+    private readonly trace?: AssemblyTrace,
   ) {
     for (const [name, body] of Object.entries({ __ASSEMBLER__: '1', ...defines })) {
       this.macros.set(name, { name, parameters: undefined, isVariadic: false, body });
@@ -38,6 +40,7 @@ export class Preprocessor {
 
   /** The lines of a file with its includes, macros expanded and conditions decided. */
   process(file: string, content: string, depth = 0): SourceText[] {
+    this.trace?.file(file, content, true);
     const lines = splitLines(file, content, { preprocessed: true });
     const output: SourceText[] = [];
     const conditionals: Conditional[] = [];
@@ -50,7 +53,10 @@ export class Preprocessor {
         );
         continue;
       }
-      if (conditionals.at(-1)?.active === false) continue;
+      if (conditionals.at(-1)?.active === false) {
+        this.trace?.inactive(line);
+        continue;
+      }
       this.diagnostics.guard(line, () => {
         const taken = this.expandLine(lines, index);
         output.push(taken.line);
@@ -96,6 +102,7 @@ export class Preprocessor {
       case 'define': {
         const macro = parseDefine(rest);
         this.macros.set(macro.name, macro);
+        this.trace?.preprocessorMacro(macro, line);
         break;
       }
       case 'undef':
@@ -153,6 +160,7 @@ export class Preprocessor {
       throw new AssemblyError(`#include nested too deeply: does '${path}' include itself?`);
     const found = this.readInclude(path, line.file);
     if (!found) throw new AssemblyError(`cannot find include file '${path}'`);
+    this.trace?.included(line, 'include', path, found.fileName);
     return this.process(found.fileName, new TextDecoder().decode(found.bytes), depth + 1);
   }
 }

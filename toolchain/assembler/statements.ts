@@ -30,23 +30,33 @@ export class StatementReader {
   readMain(): void {
     const { fileName, source, readInclude, defines = {} } = this.assembly.options;
     const { diagnostics } = this.assembly;
-    const lines = /\.s$/.test(fileName)
-      ? splitLines(fileName, source, { preprocessed: false })
-      : new Preprocessor(readInclude, diagnostics, defines).process(fileName, source);
+    const { trace } = this.assembly;
+    let lines: SourceText[];
+    if (/\.s$/.test(fileName)) {
+      trace?.file(fileName, source, false);
+      lines = splitLines(fileName, source, { preprocessed: false });
+    } else {
+      lines = new Preprocessor(readInclude, diagnostics, defines, trace).process(fileName, source);
+    }
     this.run(splitStatements(lines), 0);
     for (const open of this.conditions.unclosed())
       diagnostics.report('error', open, 'unterminated .if: no .endif');
   }
 
   private run(statements: readonly SourceText[], depth: number): void {
-    const { diagnostics } = this.assembly;
+    const { diagnostics, trace } = this.assembly;
     if (depth > MAX_DEPTH) throw new AssemblyError('macros or includes are nested too deeply');
     for (let index = 0; index < statements.length; index++) {
       if (this.isEnded || diagnostics.tooMany) return;
       const statement = statements[index];
+      const first = index;
+      trace?.begin(this.assembly, statement);
       diagnostics.guard(statement, () => {
         index = this.statement(statements, index, depth);
       });
+      if (!trace) continue;
+      trace.end(this.assembly, statement);
+      for (const skipped of statements.slice(first + 1, index + 1)) trace.skipped(skipped, statement);
     }
   }
 
@@ -54,7 +64,10 @@ export class StatementReader {
   private statement(statements: readonly SourceText[], index: number, depth: number): number {
     const whole = statements[index];
     if (this.conditions.handle(whole, this.assembly)) return index;
-    if (!this.conditions.isActive) return index;
+    if (!this.conditions.isActive) {
+      this.assembly.trace?.inactive(whole);
+      return index;
+    }
     const source = this.takeLabels(whole);
     if (source.text === '' || this.takeAssignment(source)) return index;
     const word = /^\S+/.exec(source.text)![0];
@@ -123,6 +136,8 @@ export class StatementReader {
     const found = this.assembly.options.readInclude(path, source.file);
     if (!found) throw new AssemblyError(`cannot find include file '${path}'`);
     const content = new TextDecoder().decode(found.bytes);
+    this.assembly.trace?.included(source, 'include', path, found.fileName);
+    this.assembly.trace?.file(found.fileName, content, false);
     this.run(splitStatements(splitLines(found.fileName, content, { preprocessed: false })), depth + 1);
   }
 }
