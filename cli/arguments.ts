@@ -1,8 +1,8 @@
-/** The command line's contract: `hyperstep run|trace|exits PROGRAM [options]`. */
+/** The command line's contract: `hyperstep run|trace|exits|vmcs PROGRAM [options]`. */
 import { parseArgs } from 'node:util';
 import { parseSize } from '../emulator/machine/parseSize.js';
 
-export const COMMANDS = ['run', 'trace', 'exits'] as const;
+export const COMMANDS = ['run', 'trace', 'exits', 'vmcs'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 export interface CommandLine {
@@ -19,14 +19,17 @@ export interface CommandLine {
   readonly time: 'fast' | 'real';
   /** Infinity when there is no limit. */
   readonly maxInstructions: number;
+  /** `vmcs`: which VM entry, from 1; undefined: the first that fails, or else the last. */
+  readonly atEntry: number | undefined;
   readonly json: boolean;
 }
 
-export const USAGE = `usage: hyperstep run|trace|exits PROGRAM [options]
+export const USAGE = `usage: hyperstep run|trace|exits|vmcs PROGRAM [options]
 
   run      run PROGRAM; the serial port is standard output
   trace    a line for each hypercall
   exits    count and virtual time of each VM-exit reason
+  vmcs     the VMCS of a VM entry, and why it would or would not enter
 
 PROGRAM is a .S, .asm, .c or ELF file.
 
@@ -39,7 +42,8 @@ PROGRAM is a .S, .asm, .c or ELF file.
   --append ARGS            words for the command line of the host or program
   --time fast|real         idle time jumps (default) or passes as on a clock
   --max-instructions N     stop with status 75 after N instructions
-  --json                   trace, exits: JSON Lines
+  --at-entry N             vmcs: the Nth VM entry (default: the first that fails, or else the last)
+  --json                   trace, exits, vmcs: JSON Lines
 
 Exit status: (V << 1) | 1 for a value V written to port 0xf4, 0 for a guest that shuts down otherwise,
 70 for a triple fault, a refused VM entry or something the machine does not implement, 75 for a limit,
@@ -61,6 +65,7 @@ const OPTIONS = {
   append: { type: 'string', default: '' },
   time: { type: 'string', default: 'fast' },
   'max-instructions': { type: 'string' },
+  'at-entry': { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -70,11 +75,13 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
   const { values, positionals } = parse(words);
   if (values.help) return undefined;
   const [command, program, ...rest] = positionals;
-  if (command === undefined) throw new UsageError('a command is missing: run, trace or exits');
-  if (!isCommand(command)) throw new UsageError(`unknown command '${command}': run, trace or exits`);
+  if (command === undefined) throw new UsageError('a command is missing: run, trace, exits or vmcs');
+  if (!isCommand(command)) throw new UsageError(`unknown command '${command}': run, trace, exits or vmcs`);
   if (program === undefined) throw new UsageError(`${command}: the PROGRAM is missing`);
   if (rest.length > 0) throw new UsageError(`one PROGRAM only, not also '${rest[0]}'`);
-  if (values.json && command === 'run') throw new UsageError('--json goes with trace and exits');
+  if (values.json && command === 'run') throw new UsageError('--json goes with trace, exits and vmcs');
+  if (values['at-entry'] !== undefined && command !== 'vmcs')
+    throw new UsageError('--at-entry goes with vmcs');
   if (parseSize(values.memory) === undefined)
     throw new UsageError(`--memory ${values.memory}: not a size such as 64M`);
   return {
@@ -92,6 +99,10 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
       values['max-instructions'] === undefined
         ? Infinity
         : wholeNumber('--max-instructions', values['max-instructions'], 1, Number.MAX_SAFE_INTEGER),
+    atEntry:
+      values['at-entry'] === undefined
+        ? undefined
+        : wholeNumber('--at-entry', values['at-entry'], 1, Number.MAX_SAFE_INTEGER),
     json: values.json,
   };
 }

@@ -26,7 +26,7 @@ class Failures {
   private text: string | undefined;
 
   constructor(machine: Machine) {
-    const { onWorldSwitch } = machine.observers;
+    const { onWorldSwitch, onEntryFailure } = machine.observers;
     machine.observers.onWorldSwitch = (event) => {
       if (event.exit?.reason === EXIT_REASON_TRIPLE_FAULT && !event.exit.entryFailure) {
         this.text ??= `the guest triple-faulted at RIP ${hex(event.rip)}, position ${event.position}`;
@@ -35,7 +35,7 @@ class Failures {
     };
     machine.observers.onEntryFailure = (failure) => {
       this.text ??= describeEntryFailure(failure);
-      return false;
+      return onEntryFailure?.(failure) ?? false;
     };
   }
 
@@ -55,8 +55,12 @@ export function describeEntryFailure(failure: EntryFailure): string {
   return `VM entry failed with ${what}: ${failure.check} (SDM ${failure.section}): ${failure.detail}`;
 }
 
-/** Runs until the machine ends or the limit is reached. */
-export async function execute(machine: Machine, options: ExecuteOptions): Promise<Outcome> {
+/** Runs until the machine ends, the limit is reached or `isDone` says so. */
+export async function execute(
+  machine: Machine,
+  options: ExecuteOptions,
+  isDone?: () => boolean,
+): Promise<Outcome> {
   const failures = new Failures(machine);
   machine.paceIdle = options.time === 'real';
   for (;;) {
@@ -65,6 +69,7 @@ export async function execute(machine: Machine, options: ExecuteOptions): Promis
       return { status: ExitStatus.LIMIT, explanation: `stopped after ${machine.position} instructions` };
     }
     const stop = machine.run(Math.min(left, SLICE));
+    if (isDone?.()) return { status: ExitStatus.DONE, explanation: undefined };
     if (stop.kind === 'ended') return outcomeOf(stop.end, failures.explanation);
     if (stop.kind === 'idle') {
       await delay((stop.untilNs - machine.virtualNs) / 1e6);

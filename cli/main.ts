@@ -9,12 +9,14 @@ import { execute, ExitStatus } from './execute.js';
 import { countExits } from './exits.js';
 import type { Report } from './report.js';
 import { traceHypercalls } from './trace.js';
+import { showVmcs } from './vmcs.js';
 
 /** What each command observes, and prints when the run is over. */
-const REPORTS: Readonly<Record<CommandLine['command'], Report | undefined>> = {
-  run: undefined,
-  trace: traceHypercalls,
-  exits: countExits,
+const REPORTS: Readonly<Record<CommandLine['command'], (command: CommandLine) => Report | undefined>> = {
+  run: () => undefined,
+  trace: () => traceHypercalls,
+  exits: () => countExits,
+  vmcs: ({ atEntry }) => showVmcs(atEntry),
 };
 
 async function main(words: readonly string[]): Promise<number> {
@@ -47,12 +49,12 @@ async function main(words: readonly string[]): Promise<number> {
   machine.observers.onSerialOutput = (port, byte) => {
     (port === 0 ? serialOutput : process.stderr).write(Uint8Array.of(byte));
   };
-  const report = REPORTS[command.command]?.(
+  const report = REPORTS[command.command](command)?.(
     launch,
     (line) => process.stdout.write(`${line}\n`),
     command.json,
   );
-  const outcome = await execute(machine, command);
+  const outcome = await execute(machine, command, report?.isDone);
   report?.finish();
   if (outcome.explanation !== undefined) process.stderr.write(`hyperstep: ${outcome.explanation}\n`);
   return outcome.status;

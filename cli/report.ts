@@ -5,4 +5,8 @@ export type Report = (
   launch: PreparedLaunch,
   print: (line: string) => void,
   json: boolean,
-) => { finish(): void };
+) => {
+  finish(): void;
+  /** The report has what it wants: the run may end. */
+  isDone?(): boolean;
+};

@@ -80,7 +80,8 @@ export interface HyperstepRequests {
   };
   'hyperstep/vmcs': {
     arguments: { threadId?: number };
-    body: { vmcs: string | null; groups: VmcsGroup[] };
+    /** `entry`: what VM entry would say of the fields as they are now. */
+    body: { vmcs: string | null; groups: VmcsGroup[]; entry: VmEntryRow | null };
   };
   'hyperstep/setVmcsField': {
     arguments: { threadId?: number; encoding: number; value: string };
@@ -132,6 +133,31 @@ export interface VmcsFieldRow {
 export interface VmcsGroup {
   name: string;
   fields: VmcsFieldRow[];
+}
+
+/** Every rule of VM entry applied to a VMCS. */
+export interface VmEntryRow {
+  enters: boolean;
+  /** How many rules there are. */
+  rules: number;
+  /** In the order of the checks: the first one is what VM entry reports. */
+  violations: VmEntryViolation[];
+}
+export interface VmEntryViolation {
+  /** `VMX controls`, `host state` or `guest state`. */
+  stage: string;
+  /** `guest.cr0.fixed` */
+  id: string;
+  /** Section of the SDM, volume 3C. */
+  section: string;
+  /** The rule in the manual's words. */
+  wording: string;
+  expected: string;
+  found: string;
+  /** `VM-instruction error 7` */
+  outcome: string;
+  /** Names of the fields that the rule looks at. */
+  fields: string[];
 }
 
 /** Custom events. */

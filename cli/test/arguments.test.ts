@@ -21,6 +21,7 @@ describe('command line', () => {
       append: '',
       time: 'fast',
       maxInstructions: Infinity,
+      atEntry: undefined,
       json: false,
     });
   });
@@ -40,6 +41,7 @@ describe('command line', () => {
       append: 'x',
       time: 'real',
       maxInstructions: 9,
+      atEntry: undefined,
       json: true,
     });
   });
@@ -53,6 +55,8 @@ describe('command line', () => {
     refuses('run a.S --mode real', /--mode real: one of long, protected/);
     refuses('run a.S --colour', /--colour/);
     refuses('run a.S --json', /--json goes with/);
+    refuses('run a.S --at-entry 2', /--at-entry goes with vmcs/);
+    refuses('vmcs a.S --at-entry 0', /--at-entry 0/);
     assert.equal(parseCommandLine(['--help']), undefined);
   });
 });

@@ -16,6 +16,7 @@ import type { FrameContext } from '../variables/frameContext.js';
 import { dataTarget } from '../variables/dataTarget.js';
 import { hypercallsView } from '../views/hypercallsView.js';
 import { registersView } from '../views/registersView.js';
+import { otherViolations, vmEntryRow } from '../views/vmEntryRow.js';
 import { setVmcsField, vmcsView } from '../views/vmcsView.js';
 import { vmExitsView } from '../views/vmExitsView.js';
 import type { ActiveSession } from './activeSession.js';
@@ -151,8 +152,13 @@ export const sessionRequests: Handlers = {
 function exceptionInfo({ lastCause, debuggee }: ActiveSession): Requests['exceptionInfo']['body'] {
   const { ended } = debuggee.machine;
   if (lastCause?.entryFailure) {
-    const description = explainEntryFailure(lastCause.entryFailure);
-    return { exceptionId: lastCause.entryFailure.check, description, breakMode: 'always' };
+    const { entryFailure } = lastCause;
+    const others = otherViolations(vmEntryRow(debuggee.machine, entryFailure.vmcs));
+    return {
+      exceptionId: entryFailure.check,
+      description: [explainEntryFailure(entryFailure), ...others].join('\n'),
+      breakMode: 'always',
+    };
   }
   if (lastCause?.fault) {
     const { fault, world, rip } = lastCause.fault;

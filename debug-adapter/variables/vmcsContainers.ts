@@ -11,8 +11,10 @@ import { fitted, formatNumber, hex, VariableError } from './numberFormat.js';
 import { bitRow } from './registerContainers.js';
 
 /** Every field by group, read from a VMCS of the machine. */
-export const describe = ({ debuggee: { machine } }: Pick<FrameContext, 'debuggee'>, vmcs: number) =>
-  describeVmcs({ read: (field) => machine.readVmcs(vmcs, field.encoding) ?? 0n });
+export const describe = (
+  { debuggee: { machine } }: { readonly debuggee: Pick<FrameContext['debuggee'], 'machine'> },
+  vmcs: number,
+) => describeVmcs({ read: (field) => machine.readVmcs(vmcs, field.encoding) ?? 0n });
 
 /** Sets a field. Throws VariableError that says why it cannot be. */
 export function setField(

@@ -9,6 +9,7 @@ import { numberFrom, widthInBits } from '../variables/frameContext.js';
 import { hex, parseNumber, VariableError } from '../variables/numberFormat.js';
 import { describe, setField } from '../variables/vmcsContainers.js';
 import type { ViewState } from './viewState.js';
+import { vmEntryRow } from './vmEntryRow.js';
 
 const controls = new Map(controlFields.map((control) => [control.field, control.bits]));
 
@@ -29,7 +30,7 @@ export function vmcsView(
   vmcs: number | undefined,
   views: ViewState,
 ): HyperstepRequests['hyperstep/vmcs']['body'] {
-  if (vmcs === undefined) return { vmcs: null, groups: [] };
+  if (vmcs === undefined) return { vmcs: null, groups: [], entry: null };
   const groups = describe({ debuggee }, vmcs).map(({ group, fields }) => ({
     name: group,
     fields: fields.map((described): VmcsFieldRow => {
@@ -46,7 +47,7 @@ export function vmcsView(
       };
     }),
   }));
-  return { vmcs: hex(vmcs), groups };
+  return { vmcs: hex(vmcs), groups, entry: vmEntryRow(debuggee.machine, vmcs) };
 }
 
 /**

@@ -11,6 +11,7 @@ import { runProcessor } from '../cpu/run.js';
 import type { ProcessorState } from '../cpu/state.js';
 import { LinearMemory } from '../cpu/state.js';
 import { Field, fieldAccess } from '../vmx/fields.js';
+import type { EntryExplanation } from '../vmx/entry/explain.js';
 import { Vmx } from '../vmx/vmx.js';
 import { loadProgram } from './loaders/load.js';
 import type {
@@ -286,5 +287,9 @@ class EmulatedMachine implements Machine {
     if (!access || access.high || !target) return false;
     target.write(access.field, value);
     return true;
+  }
+
+  explainEntry(vmcs: number): EntryExplanation | undefined {
+    return this.vmx.explainEntry(vmcs);
   }
 }

@@ -1,6 +1,7 @@
 /** The machine as the debugger, the command line and the tests use it. */
 import type { Fault } from '../cpu/fault.js';
 import type { LinearMemory, ProcessorState } from '../cpu/state.js';
+import type { EntryExplanation } from '../vmx/entry/explain.js';
 import type { EntryFailure, WorldSwitch } from './worldSwitch.js';
 
 /** Root: the host (or a bare-metal program). Guest: VMX non-root operation. */
@@ -127,4 +128,6 @@ export interface Machine {
   readVmcs(vmcs: number, encoding: number): bigint | undefined;
   /** Writes a field as VMWRITE would, read-only fields included; false when it cannot be. */
   writeVmcs(vmcs: number, encoding: number, value: bigint): boolean;
+  /** Every rule that a VM entry with this VMCS would violate now; undefined where there is no VMCS. */
+  explainEntry(vmcs: number): EntryExplanation | undefined;
 }

@@ -5,6 +5,7 @@ import { controlFields, entryControls, exitControls, pinBased, primary, secondar
 import { controlChecks } from '../vmx/entry/controlChecks.js';
 import { guestChecks } from '../vmx/entry/guestChecks.js';
 import { hostChecks } from '../vmx/entry/hostChecks.js';
+import type { DescribedField } from '../vmx/description.js';
 import { exitReasons } from '../vmx/exitReasons.js';
 import { Field, fieldAccess, vmcsFields } from '../vmx/fields.js';
 import { intercepts } from '../vmx/intercepts/table.js';
@@ -113,7 +114,9 @@ describe('VMX tables', () => {
     fixture.vmcs.write32(Field.idtVectoringInformation, 0x8000_0b0e);
     fixture.vmcs.write32(Field.exceptionBitmap, 1 << 14);
     const groups = fixture.vmx.describe(VMCS_REGION)!;
-    const rows = new Map(groups.flatMap(({ fields }) => fields).map((row) => [row.field.name, row]));
+    const rows = new Map<string, DescribedField>(
+      groups.flatMap(({ fields }) => fields).map((row) => [row.field.name, row]),
+    );
     assert.equal(rows.size, vmcsFields.length);
     const text = (name: string) => rows.get(name)!.text;
     assert.equal(text('exitReason'), 'VM-entry failure due to invalid guest state (entry failure)');

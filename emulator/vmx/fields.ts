@@ -17,7 +17,7 @@ export interface VmcsField {
   /** Encoding of the full access (bit 0 clear), SDM 3C table 25-21. */
   readonly encoding: number;
   /** The manual's name in camel case. */
-  readonly name: string;
+  readonly name: VmcsFieldName;
   /** The name in Linux's arch/x86/include/asm/vmx.h (where it has one; else formed alike). */
   readonly constant: string;
   readonly width: FieldWidth;
@@ -204,7 +204,7 @@ export const vmcsFields: readonly VmcsField[] = blocks
   .flatMap(({ group, section, rows }) => rows.map((row: Row) => ({ group, section, row })))
   .map(({ group, section, row: [encoding, name, constant, existsWith] }, index) => ({
     encoding,
-    name,
+    name: name as VmcsFieldName,
     constant,
     width: widthOfEncoding(encoding),
     group,

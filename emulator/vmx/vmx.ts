@@ -19,6 +19,8 @@ import { Secondary } from './controls.js';
 import type { DescribedGroup } from './description.js';
 import { describeVmcs } from './description.js';
 import { EptResult, EptWalker } from './ept.js';
+import type { EntryExplanation } from './entry/explain.js';
+import { explainEntry } from './entry/explain.js';
 import type { ExitCause } from './exit.js';
 import { vmExit } from './exit.js';
 import { ExitReason } from './exitReasons.js';
@@ -95,6 +97,12 @@ export class Vmx implements Virtualization {
   describe(physicalAddress: number): readonly DescribedGroup[] | undefined {
     const vmcs = this.vmcsAt(physicalAddress);
     return vmcs && describeVmcs(vmcs);
+  }
+
+  /** Every violated rule of VM entry with this VMCS; undefined where there is no VMCS. */
+  explainEntry(physicalAddress: number): EntryExplanation | undefined {
+    const vmcs = this.vmcsAt(physicalAddress);
+    return vmcs && explainEntry(vmcs, this.context.processor.state, this.context.physical);
   }
 
   stateReplaced(): void {

@@ -234,6 +234,7 @@ function answersOf(machine: FakeMachine): Answers {
     }),
     'hyperstep/vmcs': () => ({
       vmcs: '0x110000',
+      entry: { enters: true, rules: 174, violations: [] },
       groups: [
         {
           name: 'VM-execution control fields',

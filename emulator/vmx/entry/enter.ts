@@ -16,9 +16,7 @@ import { LaunchState } from '../vmcs.js';
 import { isValidInterruption } from '../interruption.js';
 import { vmFail, vmFailInvalid } from '../vmStatus.js';
 import { worldSwitchEvent } from '../worldSwitchEvent.js';
-import { controlChecks } from './controlChecks.js';
-import { guestChecks } from './guestChecks.js';
-import { hostChecks } from './hostChecks.js';
+import { entryStages } from './stages.js';
 import type { EntryRule, Violation } from './rules.js';
 import { EntryView, firstViolation } from './rules.js';
 
@@ -55,15 +53,13 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
   }
 
   const entry = new EntryView(vmcs, state, context.physical);
-  const control = firstViolation(controlChecks, entry);
-  if (control) return refuse(context, VmError.ENTRY_INVALID_CONTROL_FIELD, describe(control));
-  const host = firstViolation(hostChecks, entry);
-  if (host) return refuse(context, VmError.ENTRY_INVALID_HOST_STATE, describe(host));
-
-  const guest = firstViolation(guestChecks, entry);
-  if (guest) {
-    report(context, { outcome: { exitReason: ExitReason.INVALID_STATE }, ...describe(guest) });
-    failEntry(context, ExitReason.INVALID_STATE, BigInt(guest.violation.qualification ?? 0));
+  for (const { rules, outcome } of entryStages) {
+    const violated = firstViolation(rules, entry);
+    if (!violated) continue;
+    if ('vmInstructionError' in outcome)
+      return refuse(context, outcome.vmInstructionError, describe(violated));
+    report(context, { outcome, ...describe(violated) });
+    failEntry(context, outcome.exitReason, BigInt(violated.violation.qualification ?? 0));
     return context.aborted ?? Cold.SWITCHED;
   }
 

@@ -25,6 +25,9 @@ export interface EntryRule {
   readonly check: (entry: EntryView) => Violation | undefined;
 }
 
+/** What the rules look at of the processor that executes VM entry. */
+export type EntryProcessor = Pick<ProcessorState, 'efer' | 'debugctl'>;
+
 /** The VMCS of a VM entry under way, with its controls as they count. */
 export class EntryView {
   readonly pin: number;
@@ -38,7 +41,7 @@ export class EntryView {
 
   constructor(
     readonly vmcs: Vmcs,
-    readonly state: ProcessorState,
+    readonly state: EntryProcessor,
     readonly physical: PhysicalMemory,
   ) {
     this.pin = vmcs.read32(Field.pinBasedControls);
