@@ -54,7 +54,7 @@ async function main(words: readonly string[]): Promise<number> {
     (line) => process.stdout.write(`${line}\n`),
     command.json,
   );
-  const outcome = await execute(machine, command, report?.isDone);
+  const outcome = await execute(launch, command, report?.isDone);
   report?.finish();
   if (outcome.explanation !== undefined) process.stderr.write(`hyperstep: ${outcome.explanation}\n`);
   return outcome.status;

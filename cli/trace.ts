@@ -6,18 +6,19 @@ import type { LoggedCall } from '../debug-adapter/hypercalls/log.js';
 import { nameOf, registerValues, sourceOf } from '../debug-adapter/hypercalls/record.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import { VcpuNumbers } from '../debug-adapter/launch/vcpuNumbers.js';
+import type { RegisterValues } from '../debug-adapter/protocol.js';
 import type { Report } from './report.js';
 
 /** One line of `trace --json`: a stable contract, documented in README. */
-interface TraceLine {
+export interface TraceLine {
   readonly seq: number;
   readonly position: number;
   readonly vcpu: number;
   readonly kind: string;
   readonly nr: string;
   readonly name: string | null;
-  readonly before: Readonly<Record<string, string>>;
-  readonly after: Readonly<Record<string, string>> | null;
+  readonly before: RegisterValues;
+  readonly after: RegisterValues | null;
   readonly cpl: number;
   readonly result: string | null;
   readonly virtualNs: number;
