@@ -220,6 +220,15 @@ describe('interpreter', () => {
       runToHlt(machine);
       assert.equal(machine.state.rcx, 0n);
     });
+
+    it('is gone over when its instruction faults', () => {
+      // ud2
+      const { engine, state } = machineWith('0f 0b');
+      state.rip = BigInt(CODE);
+      engine.resumeOverBreakpoint();
+      assert.equal(engine.run(10), EngineExit.FAULT);
+      assert.equal(engine.fault?.vector, Vector.UD);
+    });
   });
 
   describe('watched memory', () => {

@@ -239,9 +239,9 @@ export class Interpreter implements Engine {
       this.left = 1;
       const exit = this.executeFrom(record);
       this.left += rest;
-      const step = this.memory.u64[layout.rip >> 3] === rip && this.isRepeated();
+      // Looked at only when nothing was raised: decoding forgets the fault.
       if (exit !== EngineExit.BUDGET || this.left === 0 || this.returnRequested) return exit;
-      if (!step) return undefined;
+      if (this.memory.u64[layout.rip >> 3] !== rip || !this.isRepeated()) return undefined;
     }
   }
 
