@@ -1,5 +1,6 @@
 /** The command line's contract: `hyperstep run|trace|exits|vmcs PROGRAM [options]`. */
 import { parseArgs } from 'node:util';
+import { MAX_VCPUS } from '../debug-adapter/protocol.js';
 import { parseSize } from '../emulator/machine/parseSize.js';
 
 export const COMMANDS = ['run', 'trace', 'exits', 'vmcs'] as const;
@@ -47,7 +48,8 @@ PROGRAM is a .S, .asm, .c or ELF file.
 
 Exit status: (V << 1) | 1 for a value V written to port 0xf4, 0 for a guest that shuts down otherwise,
 70 for a triple fault, a refused VM entry or something the machine does not implement, 75 for a limit,
-2 for a wrong command line, 1 for a program or handlers file that cannot be built or loaded.`;
+255 for a host that cannot go on with its guest, 2 for a wrong command line, 1 for a program, host or handlers
+file that cannot be built or loaded.`;
 
 /** A wrong command line: the message says which word. */
 export class UsageError extends Error {}
@@ -89,7 +91,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
     program,
     host: values.host,
     handlers: values.handlers,
-    vcpus: wholeNumber('--vcpus', values.vcpus, 1, 16),
+    vcpus: wholeNumber('--vcpus', values.vcpus, 1, MAX_VCPUS),
     memory: values.memory,
     mode: values.mode === undefined ? undefined : oneOf('--mode', values.mode, MODES),
     modules: values.module ?? [],

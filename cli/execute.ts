@@ -1,5 +1,6 @@
 /** Runs a prepared machine to its end: the one loop behind run, trace and exits. */
 import { exitStatus, explainEnd } from '../debug-adapter/explain/ends.js';
+import { worldName } from '../debug-adapter/explain/words.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import type { Machine, MachineEnd } from '../emulator/machine/machineTypes.js';
 import { Failures } from './failures.js';
@@ -36,11 +37,11 @@ export async function execute(
   for (;;) {
     const left = options.maxInstructions - machine.position;
     if (left <= 0) {
-      return { status: ExitStatus.LIMIT, explanation: `stopped after ${machine.position} instructions` };
+      return { status: ExitStatus.LIMIT, explanation: explainLimit(machine, failures) };
     }
     const stop = machine.run(Math.min(left, SLICE));
     if (isDone?.()) return { status: ExitStatus.DONE, explanation: undefined };
-    if (stop.kind === 'ended') return outcomeOf(machine, stop.end, failures);
+    if (stop.kind === 'ended') return outcomeOf(stop.end, failures);
     if (stop.kind === 'idle') {
       await delay((stop.untilNs - machine.virtualNs) / 1e6);
       machine.skipIdle(stop.untilNs);
@@ -52,10 +53,15 @@ function delay(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.min(milliseconds, LONGEST_DELAY_MS)));
 }
 
-function outcomeOf(machine: Machine, end: MachineEnd, failures: Failures): Outcome {
+function explainLimit(machine: Machine, failures: Failures): string {
+  const place = failures.placeAt(machine.world, machine.state.rip, machine.state.csBase);
+  return `stopped after ${machine.position} instructions, in ${worldName(machine.world)} ${place}`;
+}
+
+function outcomeOf(end: MachineEnd, failures: Failures): Outcome {
   const status = exitStatus(end);
   if (status === undefined) {
-    const cause = end.kind === 'tripleFault' ? `; ${failures.causeAt(machine.world, machine.state.rip)}` : '';
+    const cause = end.kind === 'tripleFault' ? `; ${failures.cause}` : '';
     return { status: ExitStatus.MACHINE_CHECK, explanation: explainEnd(end) + cause };
   }
   const { explanation } = failures;

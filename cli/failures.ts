@@ -11,6 +11,7 @@ interface RaisedFault {
   readonly fault: Fault;
   readonly world: World;
   readonly rip: bigint;
+  readonly csBase: bigint;
 }
 
 export class Failures {
@@ -19,19 +20,22 @@ export class Failures {
   private text: string | undefined;
 
   constructor(private readonly launch: PreparedLaunch) {
-    const { observers } = launch.machine;
-    const { onWorldSwitch, onEntryFailure } = observers;
-    observers.onException = (world, fault, rip) => {
-      this.raised = { world, fault, rip };
+    const { machine } = launch;
+    const { onWorldSwitch, onEntryFailure } = machine.observers;
+    machine.observers.onException = (world, fault, rip) => {
+      this.raised = { world, fault, rip, csBase: machine.state.csBase };
       return false;
     };
-    observers.onWorldSwitch = (event) => {
+    machine.observers.onWorldSwitch = (event) => {
       if (event.exit?.reason === ExitReason.TRIPLE_FAULT && !event.exit.entryFailure) {
-        this.text ??= `the guest triple-faulted: ${this.causeAt('guest', event.rip, event.csBase)}`;
+        const isRaised = this.raised?.world === 'guest' && this.raised.rip === event.rip;
+        // An exception that the host injected was not raised by an instruction.
+        const cause = isRaised ? this.cause : this.placeAt('guest', event.rip, event.csBase);
+        this.text ??= `the guest triple-faulted: ${cause}`;
       }
       return onWorldSwitch?.(event) ?? false;
     };
-    observers.onEntryFailure = (failure) => {
+    machine.observers.onEntryFailure = (failure) => {
       this.text ??= explainEntryFailure(failure);
       return onEntryFailure?.(failure) ?? false;
     };
@@ -42,15 +46,20 @@ export class Failures {
     return this.text;
   }
 
-  /** What was raised at RIP, with its place: the exception, or, where the host injected it, the place alone. */
-  causeAt(world: World, rip: bigint, csBase = 0n): string {
-    const { raised } = this;
-    const place = this.placeOf(world, csBase + rip);
-    if (raised?.world === world && raised.rip === rip) return explainFaultAt(raised.fault, world, rip, place);
-    return `at ${hex(rip)}${place ? ` (${place})` : ''}`;
+  /** The last exception that was raised, with its place. */
+  get cause(): string {
+    if (!this.raised) return 'no exception was raised';
+    const { fault, world, rip, csBase } = this.raised;
+    return explainFaultAt(fault, world, rip, this.lineOf(world, csBase + rip));
   }
 
-  private placeOf(world: World, address: bigint): string | undefined {
+  /** `at 0x100000 (hello.S:9)`. */
+  placeAt(world: World, rip: bigint, csBase: bigint): string {
+    const line = this.lineOf(world, csBase + rip);
+    return `at ${hex(rip)}${line ? ` (${line})` : ''}`;
+  }
+
+  private lineOf(world: World, address: bigint): string | undefined {
     const { guest, host } = this.launch;
     const row = (world === 'root' && host ? host : guest).debugInfo.lineAt(address);
     return row && `${row.file}:${row.line}`;

@@ -65,12 +65,18 @@ function installFolder(): string {
   return fileURLToPath(new URL('..', import.meta.url));
 }
 
+// Whoever reads the output may stop reading: `hyperstep trace guest.S | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(ExitStatus.DONE);
+  throw error;
+});
+
 main(process.argv.slice(2)).then(
   (status) => {
     process.exitCode = status;
   },
   (error: unknown) => {
-    if (error instanceof UsageError) console.error(`hyperstep: ${error.message}\n\n${USAGE}`);
+    if (error instanceof UsageError) console.error(`hyperstep: ${error.message} (see hyperstep --help)`);
     else console.error(error);
     process.exitCode = error instanceof UsageError ? ExitStatus.USAGE : ExitStatus.FAILED;
   },

@@ -4,6 +4,9 @@
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 
+/** Virtual processors that a guest may have: KVM_MAX_VCPUS of hypervisors/include/hyperstep/kvm_host.h. */
+export const MAX_VCPUS = 63;
+
 export interface HyperstepLaunchArguments extends DebugProtocol.LaunchRequestArguments {
   /** `.S`, `.s`, `.asm`, `.c` or an ELF file. */
   program: string;

@@ -1,4 +1,5 @@
 /** Launch configurations without VS Code: what F5 means for a file, and what a user's configuration may say. */
+import { MAX_VCPUS } from '../debug-adapter/protocol.js';
 import { fileName } from './format.js';
 
 /** A configuration as the user wrote it: anything can be anywhere. */
@@ -55,7 +56,6 @@ const oneOf =
   (...choices: string[]): Check =>
   (value) =>
     choices.includes(value as string) ? undefined : `must be ${choices.map((c) => `"${c}"`).join(' or ')}`;
-const MAX_VCPUS = 16;
 const vcpus: Check = (value) =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_VCPUS
     ? undefined

@@ -7,13 +7,17 @@ import { buildGuest } from '../../toolchain/buildGuest.js';
 import { DebugInfo } from '../../toolchain/debuginfo/debugInfo.js';
 import type { Diagnostic } from '../../toolchain/diagnostic.js';
 import type { Platform } from '../../toolchain/platform.js';
+import { FormatError } from '../../toolchain/elf/byteReader.js';
 import type { HyperstepLaunchArguments } from '../protocol.js';
+import { MAX_VCPUS } from '../protocol.js';
 import type { HandlersImage } from './handlersImage.js';
 import { buildHandlers, findMailbox, installHandlers, physicalWriter } from './handlersImage.js';
 
 /** RAM that a host has beside its guest's memory. */
 const HOST_MEMORY = 32 * 2 ** 20;
 const DEFAULT_MEMORY = '64M';
+/** Above it lie devices: RAM of the machine ends here. */
+const MAX_MACHINE_MEMORY = 3.5 * 2 ** 30;
 
 export interface PreparedLaunch {
   readonly machine: Machine;
@@ -54,8 +58,13 @@ export async function prepareLaunch(
   });
   const memory = parseSize(args.memory ?? DEFAULT_MEMORY);
   if (memory === undefined) return fail(`"memory": "${args.memory}" is not a size such as 64M`);
-  if (memory < 2 ** 20 || memory % 0x1_0000 !== 0)
-    return fail('"memory" must be at least 1M, in steps of 64K');
+  const hostPath = hostImagePath(args.host ?? 'kvm', context, resolve);
+  const mostMemory = MAX_MACHINE_MEMORY - (hostPath === undefined ? 0 : HOST_MEMORY);
+  if (memory < 2 ** 20 || memory > mostMemory || memory % 0x1_0000 !== 0)
+    return fail(`"memory": ${args.memory} is not from 1M to ${mostMemory / 2 ** 20}M in steps of 64K`);
+  const vcpus = args.vcpus ?? 1;
+  if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_VCPUS)
+    return fail(`"vcpus": ${vcpus} is not a whole number from 1 to ${MAX_VCPUS}`);
 
   const includeFolders = [
     platform.resolvePath(context.installFolder, 'hypervisors/include'),
@@ -70,16 +79,15 @@ export async function prepareLaunch(
   });
   if ('diagnostics' in built) return built;
 
-  const hostPath = hostImagePath(args.host ?? 'kvm', context, resolve);
   const modules: { name: string; bytes: Uint8Array }[] = [];
   for (const name of args.modules ?? []) {
     const bytes = await platform.readFile(resolve(name));
     if (!bytes) return fail(`module '${name}' does not exist`, resolve(name));
     modules.push({ name, bytes });
   }
-  const guest = { debugInfo: DebugInfo.load(built.elf, built.path), path: built.path };
-  const common = { arguments: args, guest, includeFolders };
   try {
+    const guest = { debugInfo: debugInfoOf(built.elf, built.path), path: built.path };
+    const common = { arguments: args, guest, includeFolders };
     if (hostPath === undefined) {
       if (args.handlers) return fail('"handlers" need a host: they do not go with "host": "none"');
       const machine = createMachine({
@@ -94,7 +102,7 @@ export async function prepareLaunch(
     }
     const hostElf = await platform.readFile(hostPath);
     if (!hostElf) return fail(missingHost(args.host ?? 'kvm', hostPath), hostPath);
-    const host = { debugInfo: DebugInfo.load(hostElf, hostPath), path: hostPath };
+    const host = { debugInfo: debugInfoOf(hostElf, hostPath), path: hostPath };
     const machine = createMachine({
       memorySize: memory + HOST_MEMORY,
       image: hostElf,
@@ -118,7 +126,18 @@ export async function prepareLaunch(
     installHandlers(handlers, mailbox, 1n, physicalWriter(machine, host.debugInfo));
     return { ...launch, handlers, warnings: [...built.warnings, ...handlers.warnings] };
   } catch (error) {
-    if (error instanceof ImageError) return fail(error.message);
+    if (error instanceof ImageError) return fail(error.reason, error.imageName);
+    throw error;
+  }
+}
+
+/** Throws ImageError for a malformed file. */
+function debugInfoOf(elf: Uint8Array, path: string): DebugInfo {
+  try {
+    return DebugInfo.load(elf, path);
+  } catch (error) {
+    if (error instanceof Error && error.cause instanceof FormatError)
+      throw new ImageError(path, error.cause.message);
     throw error;
   }
 }

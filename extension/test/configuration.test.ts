@@ -54,7 +54,7 @@ describe('launch configurations', () => {
   fault({ program, vcpus: 2, memory: '64M', mode: 'long', time: 'fast', modules: [] }, undefined);
   fault({}, '"program" is missing: the guest to debug (.S, .asm, .c or an ELF file).');
   fault({ program: '' }, '"program" must be a text, not "".');
-  fault({ program, vcpus: 0 }, '"vcpus" must be a whole number from 1 to 16, not 0.');
+  fault({ program, vcpus: 0 }, '"vcpus" must be a whole number from 1 to 63, not 0.');
   fault({ program, memory: '64 MB' }, '"memory" must be a size such as "64M", not "64 MB".');
   fault({ program, mode: 'real' }, '"mode" must be "long" or "protected", not "real".');
   fault({ program, modules: ['a', 1] }, '"modules" must be a list of texts, not ["a",1].');

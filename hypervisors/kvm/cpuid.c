@@ -49,7 +49,8 @@
 #define X86_CR4_SMAP (1UL << 21)
 
 #define CPUID_HYPERVISOR_FIRST 0x40000000U
-#define CPUID_HYPERVISOR_SIZE 0x100U
+#define CPUID_HYPERVISOR_LAST 0x4fffffffU
+#define CPUID_HYPERVISOR_SIZE 0x100U /* of the block of one interface */
 
 struct cpuid_regs {
 	u32 eax, ebx, ecx, edx;
@@ -61,6 +62,11 @@ static struct cpuid_regs host_cpuid(u32 function, u32 index)
 
 	native_cpuid(&regs.eax, &regs.ebx, &regs.ecx, &regs.edx);
 	return regs;
+}
+
+static bool is_hypervisor_leaf(u32 function)
+{
+	return function >= CPUID_HYPERVISOR_FIRST && function <= CPUID_HYPERVISOR_LAST;
 }
 
 /* "KVMKVMKVM\0\0\0" in EBX, ECX, EDX, and the features. */
@@ -114,11 +120,22 @@ static struct cpuid_regs extended_leaf_1(void)
 	return regs;
 }
 
+/* The highest leaf of the range that a leaf belongs to, 0 for a range that is not there. */
+static u32 highest_leaf(struct kvm_vcpu *vcpu, u32 function)
+{
+	if (is_hypervisor_leaf(function))
+		return hypervisor_leaf(vcpu, ALIGN_DOWN(function, CPUID_HYPERVISOR_SIZE)).eax;
+	return host_cpuid(function & 0x80000000, 0).eax;
+}
+
 static struct cpuid_regs guest_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index)
 {
 	struct cpuid_regs regs = { 0 };
 
-	if (function - CPUID_HYPERVISOR_FIRST < 2 * CPUID_HYPERVISOR_SIZE)
+	/* SDM 2A CPUID: beyond the ranges the highest basic leaf answers. */
+	if (function > highest_leaf(vcpu, function))
+		function = host_cpuid(0, 0).eax;
+	if (is_hypervisor_leaf(function))
 		return hypervisor_leaf(vcpu, function);
 	switch (function) {
 	case 0:
@@ -173,4 +190,9 @@ u64 kvm_guest_efer_bits(void)
 	if (extended_leaf_1().edx & EXT1_EDX_NX)
 		bits |= EFER_NX;
 	return bits;
+}
+
+unsigned int kvm_maxphyaddr(void)
+{
+	return host_cpuid(0x80000008, 0).eax & 0xff;
 }

@@ -9,6 +9,8 @@
 	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM |       \
 	 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
 #define X86_CR3_PAE_ROOT 0xffffffe0UL
+#define PDPTE_PRESENT 1ULL
+#define PDPTE_RESERVED_LOW 0x1e6ULL /* bits 2:1 and 8:5 (SDM 3A table 4-8) */
 
 /* With PAE paging outside long mode the processor takes the four PDPTEs at a write to CR0, CR3 or CR4 (SDM 3A 4.4.1). */
 static int load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
@@ -17,6 +19,10 @@ static int load_pdptrs(struct kvm_vcpu *vcpu, unsigned long cr3)
 
 	if (kvm_read_guest(vcpu->kvm, cr3 & X86_CR3_PAE_ROOT, pdptrs, sizeof(pdptrs)))
 		return 1;
+	for (unsigned int i = 0; i < ARRAY_SIZE(pdptrs); i++)
+		if ((pdptrs[i] & PDPTE_PRESENT) &&
+		    ((pdptrs[i] & PDPTE_RESERVED_LOW) || pdptrs[i] >> kvm_maxphyaddr()))
+			return 1;
 	vmx_set_pdptrs(vcpu, pdptrs);
 	return 0;
 }
@@ -36,7 +42,7 @@ static bool cr0_is_valid(struct kvm_vcpu *vcpu, unsigned long cr0)
 		return false;
 	if ((cr0 & X86_CR0_NW) && !(cr0 & X86_CR0_CD))
 		return false;
-	if (enters_long_mode && !(vcpu->arch.cr4 & X86_CR4_PAE))
+	if (enters_long_mode && (!(vcpu->arch.cr4 & X86_CR4_PAE) || vmx_get_cs_l_bit(vcpu)))
 		return false;
 	/* Paging goes off from compatibility mode, not from 64-bit mode. */
 	return !(is_paging(vcpu) && !(cr0 & X86_CR0_PG) && vmx_in_64_bit_mode(vcpu));

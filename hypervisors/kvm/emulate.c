@@ -26,29 +26,35 @@ static int fetch_instruction(struct kvm_vcpu *vcpu, u8 *bytes)
 	return kvm_read_guest_virt(vcpu, linear_rip(vcpu), bytes, HYPERCALL_LENGTH);
 }
 
-static void kvm_patch_hypercall(struct kvm_vcpu *vcpu)
+/* 0, or 1 with the page fault of a write by the guest: nothing is written then. The instruction may lie on two pages. */
+static int kvm_patch_hypercall(struct kvm_vcpu *vcpu, gva_t rip, struct x86_exception *fault)
 {
-	gva_t rip = linear_rip(vcpu);
-	struct x86_exception fault;
+	u32 access = PFERR_WRITE_MASK | (vmx_get_cpl(vcpu) == 3 ? PFERR_USER_MASK : 0);
+	gpa_t gpa[HYPERCALL_LENGTH];
 
-	/* By physical address, byte by byte: the guest's text may be read-only and may cross a page. */
-	for (unsigned long i = 0; i < HYPERCALL_LENGTH; i++) {
-		gpa_t gpa;
-
-		if (!kvm_mmu_gva_to_gpa(vcpu, rip + i, 0, &gpa, &fault))
-			kvm_write_guest(vcpu->kvm, gpa, &vmcall_instruction[i], 1);
-	}
-	printk("kvm: vcpu %d: VMMCALL at %#lx rewritten to VMCALL\n", vcpu->vcpu_id, rip);
+	for (unsigned long i = 0; i < HYPERCALL_LENGTH; i++)
+		if (kvm_mmu_gva_to_gpa(vcpu, rip + i, access, &gpa[i], fault))
+			return 1;
+	for (unsigned long i = 0; i < HYPERCALL_LENGTH; i++)
+		kvm_write_guest(vcpu->kvm, gpa[i], &vmcall_instruction[i], 1);
+	return 0;
 }
 
 /*
  * Rewrites the instruction and goes back to it: executed again, it is a VMCALL and exits as one. (The #UD exit has no
- * instruction length that one could skip by.)
+ * instruction length that one could skip by.) A guest whose text is read-only gets the #PF of the write, as under KVM.
  */
 static int emulator_fix_hypercall(struct kvm_vcpu *vcpu)
 {
+	gva_t rip = linear_rip(vcpu);
+	struct x86_exception fault;
+
 	++vcpu->stat.insn_emulation;
-	kvm_patch_hypercall(vcpu);
+	if (kvm_patch_hypercall(vcpu, rip, &fault)) {
+		kvm_inject_page_fault(vcpu, fault.address, fault.error_code);
+		return 1;
+	}
+	printk("kvm: vcpu %d: VMMCALL at %#lx rewritten to VMCALL\n", vcpu->vcpu_id, rip);
 	return 1;
 }
 

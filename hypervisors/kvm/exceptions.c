@@ -53,6 +53,17 @@ void kvm_queue_exception_e(struct kvm_vcpu *vcpu, u8 vector, u32 error_code)
 	queue_exception(vcpu, vector, true, error_code);
 }
 
+/*
+ * #DB with what it finds in DR6 (SDM 3B 18.2.3). Injected by a VM entry it changes no debug register (SDM 3C 27.6.1.2),
+ * so that is done here. GD goes off: the handler may use the debug registers.
+ */
+void kvm_queue_debug_exception(struct kvm_vcpu *vcpu, unsigned long dr6_bits)
+{
+	vcpu->arch.dr6 = (vcpu->arch.dr6 & ~DR6_TRAP_BITS) | dr6_bits;
+	vmx_set_dr7(vcpu, vcpu->arch.dr7 & ~DR7_GD);
+	kvm_queue_exception(vcpu, DB_VECTOR);
+}
+
 void kvm_inject_gp(struct kvm_vcpu *vcpu, u32 error_code)
 {
 	kvm_queue_exception_e(vcpu, GP_VECTOR, error_code);

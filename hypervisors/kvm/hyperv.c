@@ -108,7 +108,7 @@ int kvm_hv_hypercall(struct kvm_vcpu *vcpu)
 		return 1;
 	}
 	hc = read_hypercall(vcpu);
-	trace_kvm_hypercall(vcpu, hc.code, hc.param, hc.ingpa, hc.outgpa, hc.fast);
+	trace_kvm_hv_hypercall(vcpu, hc.code, hc.fast, hc.rep_cnt, hc.ingpa, hc.outgpa);
 	++vcpu->arch.hyperv.hv_hypercall_calls;
 
 	switch (hc.code) {

@@ -25,6 +25,7 @@ bool is_64_bit_hypercall(struct kvm_vcpu *vcpu);
 /* exceptions.c */
 void kvm_queue_exception(struct kvm_vcpu *vcpu, u8 vector);
 void kvm_queue_exception_e(struct kvm_vcpu *vcpu, u8 vector, u32 error_code);
+void kvm_queue_debug_exception(struct kvm_vcpu *vcpu, unsigned long dr6_bits);
 void kvm_inject_gp(struct kvm_vcpu *vcpu, u32 error_code);
 void kvm_inject_page_fault(struct kvm_vcpu *vcpu, gva_t addr, u32 error_code);
 
@@ -42,6 +43,7 @@ int kvm_set_msr(struct kvm_vcpu *vcpu, u32 index, u64 data);
 int kvm_emulate_cpuid(struct kvm_vcpu *vcpu);
 unsigned long kvm_guest_cr4_bits(void);
 u64 kvm_guest_efer_bits(void);
+unsigned int kvm_maxphyaddr(void);
 
 /* pio.c */
 int kvm_emulate_pio(struct kvm_vcpu *vcpu, u16 port, int size, bool in);

@@ -36,3 +36,14 @@ void trace_kvm_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long 
 	entry->args[3] = a2;
 	entry->args[4] = a3;
 }
+
+void trace_kvm_hv_hypercall(struct kvm_vcpu *vcpu, u16 code, bool fast, u16 rep_cnt, u64 ingpa, u64 outgpa)
+{
+	struct trace_entry *entry = next_entry(vcpu, TRACE_KVM_HV_HYPERCALL);
+
+	entry->args[0] = code;
+	entry->args[1] = fast;
+	entry->args[2] = rep_cnt;
+	entry->args[3] = ingpa;
+	entry->args[4] = outgpa;
+}

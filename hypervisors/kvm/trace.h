@@ -11,6 +11,7 @@ enum trace_event {
 	TRACE_KVM_ENTRY = 1, /* args: rip */
 	TRACE_KVM_EXIT,      /* args: reason, rip, qualification */
 	TRACE_KVM_HYPERCALL, /* args: nr, a0, a1, a2, a3 */
+	TRACE_KVM_HV_HYPERCALL, /* args: code, fast, rep_cnt, ingpa, outgpa */
 };
 
 struct trace_entry {
@@ -30,5 +31,6 @@ void trace_kvm_entry(struct kvm_vcpu *vcpu);
 void trace_kvm_exit(struct kvm_vcpu *vcpu, u32 exit_reason, unsigned long qualification);
 void trace_kvm_hypercall(struct kvm_vcpu *vcpu, unsigned long nr, unsigned long a0, unsigned long a1,
 			 unsigned long a2, unsigned long a3);
+void trace_kvm_hv_hypercall(struct kvm_vcpu *vcpu, u16 code, bool fast, u16 rep_cnt, u64 ingpa, u64 outgpa);
 
 #endif

@@ -23,9 +23,15 @@ bool is_64_bit_hypercall(struct kvm_vcpu *vcpu)
 	return vmx_in_64_bit_mode(vcpu);
 }
 
+/* The instruction is done: a guest that single-steps gets its trap behind it. */
 int kvm_skip_emulated_instruction(struct kvm_vcpu *vcpu)
 {
-	return vmx_skip_emulated_instruction(vcpu);
+	unsigned long rflags = vmx_get_rflags(vcpu);
+	int r = vmx_skip_emulated_instruction(vcpu);
+
+	if (rflags & X86_EFLAGS_TF)
+		kvm_queue_debug_exception(vcpu, DR6_BS);
+	return r;
 }
 
 int kvm_internal_error(struct kvm_vcpu *vcpu, const char *what, u64 data)
@@ -42,18 +48,22 @@ void kvm_vcpu_kick(struct kvm_vcpu *vcpu)
 	wake_up_process(vcpu->task);
 }
 
+#define APIC_BROADCAST 0xff
+
 /*
- * KVM_HC_KICK_CPU: a1 is the APIC id of the vCPU that shall go on. A kick before its HLT is not lost: that HLT ends at
- * once.
+ * KVM_HC_KICK_CPU: a1 is the APIC id of the vCPU that shall go on, 32 bits wide; a0 has flags, of which none is defined. A
+ * kick before its HLT is not lost: that HLT ends at once. An id that nobody has is no error.
  */
 static unsigned long kvm_pv_kick_cpu_op(struct kvm_vcpu *vcpu, const unsigned long args[4])
 {
 	struct kvm *kvm = vcpu->kvm;
-	unsigned long apicid = args[1];
+	u32 apicid = (u32)args[1];
 
-	if (apicid < kvm->created_vcpus) {
-		kvm->vcpus[apicid]->arch.pv.pv_unhalted = true;
-		kvm_vcpu_kick(kvm->vcpus[apicid]);
+	for (u32 id = 0; id < kvm->created_vcpus; id++) {
+		if (id == apicid || apicid == APIC_BROADCAST) {
+			kvm->vcpus[id]->arch.pv.pv_unhalted = true;
+			kvm_vcpu_kick(kvm->vcpus[id]);
+		}
 	}
 	return 0;
 }
@@ -69,7 +79,10 @@ static unsigned long kvm_hyperstep_hello(struct kvm_vcpu *vcpu, const unsigned l
 	return KVM_HYPERSTEP_HELLO_ANSWER;
 }
 
-/* The numbers that are the host's. Those without a function are known, but not answered here. */
+/*
+ * The numbers that are the host's. Those without a function are known, but not answered: CPUID does not offer them. (KVM
+ * does so with KVM_CAP_ENFORCE_PV_FEATURE_CPUID.)
+ */
 static const struct kvm_hypercall {
 	unsigned long nr;
 	const char *name;
@@ -155,12 +168,17 @@ int kvm_emulate_hypercall(struct kvm_vcpu *vcpu)
 	return complete_hypercall_exit(vcpu, ret);
 }
 
-/* HLT waits for an event. There is no interrupt controller: the only one is a kick. */
+/* There is no interrupt controller: what ends a HLT is a kick, or the trap of a single step over it. */
+static bool kvm_vcpu_has_events(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.pv.pv_unhalted || vcpu->arch.exception.pending;
+}
+
 int kvm_emulate_halt(struct kvm_vcpu *vcpu)
 {
 	++vcpu->stat.halt_exits;
 	kvm_skip_emulated_instruction(vcpu);
-	if (vcpu->arch.pv.pv_unhalted)
+	if (kvm_vcpu_has_events(vcpu))
 		vcpu->arch.pv.pv_unhalted = false;
 	else
 		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;

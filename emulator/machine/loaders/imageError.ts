@@ -2,7 +2,7 @@
 export class ImageError extends Error {
   constructor(
     readonly imageName: string,
-    reason: string,
+    readonly reason: string,
   ) {
     super(`${imageName}: ${reason}`);
     this.name = 'ImageError';

@@ -26,7 +26,7 @@
 /* One line a handler: number, name, function. The same number twice is an error at the second line. */
 #define HYPERCALL(number, call_name, function)                                                                         \
 	static const struct hyperstep_hypercall __attribute__((used, section(".hypercalls"), aligned(8)))              \
-	HYPERSTEP_PASTE(hypercall_, number) = {                                                                        \
+	HYPERSTEP_PASTE(hypercall_, __COUNTER__) = {                                                                        \
 		.nr = (number), .name = (call_name), .handler = (void *)(function), .file = __FILE__, .line = __LINE__ \
 	}
 

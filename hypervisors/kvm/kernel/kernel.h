@@ -33,6 +33,7 @@ static inline void *__va(hpa_t physical)
 
 /* printk.c */
 void console_init(void);
+void machine_failed(void) __noreturn;
 void panic(const char *fmt, ...) __attribute__((format(printf, 1, 2))) __noreturn;
 int snprintf(char *buffer, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

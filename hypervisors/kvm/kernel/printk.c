@@ -22,7 +22,7 @@
 #define DIVISOR_115200 1
 
 #define DEBUG_EXIT_PORT 0xf4
-#define PANIC_EXIT_CODE 0x7f /* exit status 255 */
+#define FAILED_EXIT_CODE 0x7f /* exit status 255 */
 
 struct text_buffer {
 	char *text;
@@ -211,7 +211,15 @@ int printk(const char *fmt, ...)
 	return length;
 }
 
-/* The host cannot go on: says why and ends the machine with exit status 255. */
+/* Ends the machine with exit status 255. */
+void machine_failed(void)
+{
+	outb(DEBUG_EXIT_PORT, FAILED_EXIT_CODE);
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+/* The host cannot go on: says why. */
 void panic(const char *fmt, ...)
 {
 	va_list args;
@@ -222,7 +230,5 @@ void panic(const char *fmt, ...)
 	vprintk(fmt, args);
 	va_end(args);
 	console_write("\n");
-	outb(DEBUG_EXIT_PORT, PANIC_EXIT_CODE);
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	machine_failed();
 }

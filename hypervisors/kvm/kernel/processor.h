@@ -31,6 +31,14 @@
 #define X86_EFLAGS_RF (1UL << 16)
 #define X86_EFLAGS_VM (1UL << 17)
 
+#define DR6_FIXED_1 0xffff0ff0UL
+#define DR6_VOLATILE 0xe00fUL
+#define DR6_TRAP_BITS 0xfUL
+#define DR6_BD (1UL << 13)
+#define DR6_BS (1UL << 14)
+#define DR7_FIXED_1 0x400UL
+#define DR7_GD (1UL << 13)
+
 #define MSR_IA32_TSC 0x10
 #define MSR_IA32_APICBASE 0x1b
 #define MSR_IA32_FEAT_CTL 0x3a
@@ -110,7 +118,6 @@ BUILD_CONTROL_REGISTER(db0)
 BUILD_CONTROL_REGISTER(db1)
 BUILD_CONTROL_REGISTER(db2)
 BUILD_CONTROL_REGISTER(db3)
-BUILD_CONTROL_REGISTER(db6)
 
 #define BUILD_PORT(suffix, type)                                                                                       \
 	static inline void out##suffix(u16 port, type value)                                                           \

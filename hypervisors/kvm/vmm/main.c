@@ -66,10 +66,21 @@ static void report_stat(struct kvm *kvm)
 	}
 }
 
+/* A vCPU came to something that this host has not got; a triple fault and a refused VM entry are the guest's own. */
+static bool any_internal_error(struct kvm *kvm)
+{
+	for (unsigned int id = 0; id < kvm->created_vcpus; id++)
+		if (kvm->vcpus[id]->run.exit_reason == KVM_EXIT_INTERNAL_ERROR)
+			return true;
+	return false;
+}
+
 /* Nothing can wake anyone any more: this is how the machine ends. */
-static void __noreturn power_off(void)
+static void __noreturn power_off(struct kvm *kvm)
 {
 	printk("kvm: all vCPUs are halted or dead: the guest is over\n");
+	if (any_internal_error(kvm))
+		machine_failed();
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
@@ -105,5 +116,5 @@ void start_kernel(u32 magic, u32 multiboot_info)
 	hyperstep_handlers_update();
 	cpu_startup_entry();
 	report_stat(kvm);
-	power_off();
+	power_off(kvm);
 }

@@ -41,7 +41,10 @@ static void vmx_complete_interrupts(struct vcpu_vmx *vmx)
 	exception->instruction_length = vmcs_read32(VM_EXIT_INSTRUCTION_LEN);
 }
 
-/* The debug registers of the host are free: DR0-DR3 and DR6 are the guest's while it has a breakpoint enabled. */
+/*
+ * The debug registers of the host are free: DR0-DR3 are the guest's while it has a breakpoint enabled. DR6 is not
+ * switched, since every #DB of the guest exits, and leaves it alone.
+ */
 static bool guest_debugs(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.dr7 & 0xff;
@@ -53,7 +56,6 @@ static void load_debug_registers(struct kvm_vcpu *vcpu)
 	write_db1(vcpu->arch.db[1]);
 	write_db2(vcpu->arch.db[2]);
 	write_db3(vcpu->arch.db[3]);
-	write_db6(vcpu->arch.dr6);
 }
 
 static void fail_entry(struct kvm_vcpu *vcpu, u32 reason, const char *text)
@@ -81,8 +83,6 @@ void vmx_vcpu_run(struct kvm_vcpu *vcpu)
 	vmfail = __vmx_vcpu_run(vmx, vcpu->arch.regs, vmx->launched);
 
 	vcpu->arch.cr2 = read_cr2();
-	if (guest_debugs(vcpu))
-		vcpu->arch.dr6 = read_db6();
 	if (vmfail) {
 		u32 error = vmcs_read32(VM_INSTRUCTION_ERROR);
 

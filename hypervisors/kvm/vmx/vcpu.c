@@ -24,7 +24,7 @@ struct kvm_vcpu *vmx_vcpu_create(struct kvm *kvm, int id)
 
 	vmx->vcpu.kvm = kvm;
 	vmx->vcpu.vcpu_id = id;
-	vmx->vcpu.arch.dr6 = 0xffff0ff0;
+	vmx->vcpu.arch.dr6 = DR6_FIXED_1;
 	/* VPID 0 is the host's. */
 	vmx->vpid = (u16)(id + 1);
 	vmx->flush_guest_tlb = true;
@@ -60,9 +60,14 @@ int vmx_get_cpl(struct kvm_vcpu *vcpu)
 	return VMX_AR_DPL(vmcs_read32(GUEST_SS_AR_BYTES));
 }
 
+bool vmx_get_cs_l_bit(struct kvm_vcpu *vcpu)
+{
+	return vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK;
+}
+
 bool vmx_in_64_bit_mode(struct kvm_vcpu *vcpu)
 {
-	return (vcpu->arch.efer & EFER_LMA) && (vmcs_read32(GUEST_CS_AR_BYTES) & VMX_AR_L_MASK);
+	return is_long_mode(vcpu) && vmx_get_cs_l_bit(vcpu);
 }
 
 unsigned long vmx_get_rflags(struct kvm_vcpu *vcpu)

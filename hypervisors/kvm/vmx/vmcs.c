@@ -76,8 +76,8 @@ static void init_controls(struct vcpu_vmx *vmx)
 	vmcs_write32(SECONDARY_VM_EXEC_CONTROL, vmcs_config.cpu_based_2nd_exec_ctrl);
 	vmcs_write32(VM_EXIT_CONTROLS, vmcs_config.vmexit_ctrl);
 	vmcs_write32(VM_ENTRY_CONTROLS, vmcs_config.vmentry_ctrl);
-	/* VMMCALL, AMD's hypercall, is an invalid opcode here: see emulate.c. */
-	vmcs_write32(EXCEPTION_BITMAP, 1U << UD_VECTOR);
+	/* VMMCALL, AMD's hypercall, is an invalid opcode here: see emulate.c. #DB exits because DR6 is not switched. */
+	vmcs_write32(EXCEPTION_BITMAP, (1U << UD_VECTOR) | (1U << DB_VECTOR));
 	vmcs_write32(PAGE_FAULT_ERROR_CODE_MASK, 0);
 	vmcs_write32(PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	vmcs_write32(CR3_TARGET_COUNT, 0);
@@ -107,7 +107,7 @@ void vmx_vcpu_setup(struct vcpu_vmx *vmx)
 	vmcs_writel(GUEST_SYSENTER_ESP, 0);
 	vmcs_writel(GUEST_SYSENTER_EIP, 0);
 	vmcs_writel(GUEST_RFLAGS, X86_EFLAGS_FIXED);
-	vmx_set_dr7(&vmx->vcpu, 0x400);
+	vmx_set_dr7(&vmx->vcpu, DR7_FIXED_1);
 	vmcs_writel(GUEST_CR3, 0);
 }
 

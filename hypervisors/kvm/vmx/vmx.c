@@ -6,6 +6,20 @@
 #include "vmx.h"
 #include "vmx_ops.h"
 
+/* The guest gets its #DB, with the exit qualification in DR6 (SDM 3C table 28-1). */
+static int handle_debug_exception(struct kvm_vcpu *vcpu, u32 info)
+{
+	u32 shadow = GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS;
+
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION)
+		vmx_skip_emulated_instruction(vcpu); /* INT1 is a trap */
+	else if ((vmx_get_rflags(vcpu) & X86_EFLAGS_TF) && (vmcs_read32(GUEST_INTERRUPTIBILITY_INFO) & shadow))
+		/* VM entry wants the single step that the shadow holds back to be pending (SDM 3C 27.3.1.5). */
+		vmcs_writel(GUEST_PENDING_DBG_EXCEPTIONS, vmcs_readl(GUEST_PENDING_DBG_EXCEPTIONS) | DR6_BS);
+	kvm_queue_debug_exception(vcpu, vmcs_readl(EXIT_QUALIFICATION));
+	return 1;
+}
+
 static int handle_exception_nmi(struct kvm_vcpu *vcpu)
 {
 	u32 info = to_vmx(vcpu)->exit_intr_info;
@@ -16,6 +30,8 @@ static int handle_exception_nmi(struct kvm_vcpu *vcpu)
 	}
 	if ((info & INTR_INFO_VECTOR_MASK) == UD_VECTOR)
 		return handle_ud(vcpu);
+	if ((info & INTR_INFO_VECTOR_MASK) == DB_VECTOR)
+		return handle_debug_exception(vcpu, info);
 	return kvm_internal_error(vcpu, "intercepted exception that no one asked for, vector", info & INTR_INFO_VECTOR_MASK);
 }
 
@@ -60,7 +76,7 @@ static int handle_vmx_instruction(struct kvm_vcpu *vcpu)
 	return 1;
 }
 
-/* CPUID offers neither MONITOR nor MWAIT. */
+/* CPUID offers neither. (KVM does the same unless KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS makes them NOPs.) */
 static int handle_monitor_mwait(struct kvm_vcpu *vcpu)
 {
 	kvm_queue_exception(vcpu, UD_VECTOR);
@@ -185,11 +201,6 @@ static int handle_cr(struct kvm_vcpu *vcpu)
 	}
 }
 
-#define DR7_GD (1UL << 13)
-#define DR7_FIXED_1 0x400UL
-#define DR6_FIXED_1 0xffff0ff0UL
-#define DR6_VOLATILE 0xe00fUL
-
 /* SDM 3C table 28-4. */
 static int handle_dr(struct kvm_vcpu *vcpu)
 {
@@ -200,9 +211,10 @@ static int handle_dr(struct kvm_vcpu *vcpu)
 
 	if (vmx_get_cpl(vcpu) != 0)
 		return complete_cr_access(vcpu, 1);
-	if (vcpu->arch.dr7 & DR7_GD)
-		return kvm_internal_error(vcpu, "general detection of debug-register accesses is not implemented, DR",
-					  (u64)dr);
+	if (vcpu->arch.dr7 & DR7_GD) {
+		kvm_queue_debug_exception(vcpu, DR6_BD);
+		return 1;
+	}
 	/* DR4 and DR5 are other names of DR6 and DR7 (CR4.DE is not offered). */
 	if (dr == 4 || dr == 5)
 		dr += 2;

@@ -320,6 +320,7 @@ struct kvm_vcpu *vmx_vcpu_create(struct kvm *kvm, int id);
 void vmx_vcpu_load(struct kvm_vcpu *vcpu);
 void vmx_vcpu_put(struct kvm_vcpu *vcpu);
 int vmx_get_cpl(struct kvm_vcpu *vcpu);
+bool vmx_get_cs_l_bit(struct kvm_vcpu *vcpu);
 bool vmx_in_64_bit_mode(struct kvm_vcpu *vcpu);
 unsigned long vmx_get_rflags(struct kvm_vcpu *vcpu);
 unsigned long vmx_get_segment_base(struct kvm_vcpu *vcpu, enum kvm_segment_register seg);
