@@ -60,6 +60,9 @@ const fields64 = [
   ...u64('sysenterCs', 'sysenterEsp', 'sysenterEip', 'featureControl', 'debugctl', 'miscEnable'),
   // TSC = virtual time + this (IA32_TSC_ADJUST and writes to IA32_TIME_STAMP_COUNTER), modulo 2^64.
   ...u64('tscAdjust', 'tscOffset'),
+  // VMX: multiplier of the guest's TSC, 48 fraction bits (0: none); virtual time at which the VMX-preemption timer
+  // reaches zero (0: it is off); TSC of the first and the last PAUSE of a loop.
+  ...u64('tscMultiplier', 'preemptionDeadline', 'pauseLoopFirst', 'pauseLoopLast'),
   // The linear address of the access that left the fast path.
   ...u64('accessAddress'),
 ] as const;

@@ -5,8 +5,8 @@
 import { PageFaultError } from './fault.js';
 import { layout, region } from './layout.js';
 import { PagingMode } from './registerBits.js';
-import type { Virtualization } from './seams.js';
-import { Access } from './seams.js';
+import type { GuestAccess, Virtualization } from './seams.js';
+import { Access, PageAttribute } from './seams.js';
 import type { LinearMemory } from './state.js';
 
 /** Bits of paging-structure entries, SDM 3A tables 4-4 to 4-20. */
@@ -171,7 +171,7 @@ export class PageWalker {
   /** Host-physical address of a paging-structure entry, or -1 when EPT made a VM exit. */
   private entryAddress(guestAddress: number, access: number): number {
     if (!this.virtualization.nestedPaging) return guestAddress;
-    return this.virtualization.translate(guestAddress, access, this.linear(), true);
+    return this.virtualization.translate(guestAddress, access, this.guestAccess(true));
   }
 
   private pageNumber(register: number): number {
@@ -179,8 +179,16 @@ export class PageWalker {
     return ((this.words[word + 1] & FRAME_HIGH_MASK) << 20) | (this.words[word] >>> 12);
   }
 
-  private linear(): bigint {
-    return (BigInt(this.linearHigh >>> 0) << 32n) | BigInt(this.linearLow >>> 0);
+  /** The access as an EPT violation reports it. Without paging every page is a writable, executable user-mode page. */
+  private guestAccess(pageWalk: boolean): GuestAccess {
+    const linear = (BigInt(this.linearHigh >>> 0) << 32n) | BigInt(this.linearLow >>> 0);
+    const attributes =
+      (this.mode & PagingMode.PG) === 0
+        ? PageAttribute.USER | PageAttribute.WRITABLE
+        : ((this.commonLow & PageEntry.US) !== 0 ? PageAttribute.USER : 0) |
+          ((this.commonLow & PageEntry.RW) !== 0 ? PageAttribute.WRITABLE : 0) |
+          ((this.anyHigh & XD_HIGH) !== 0 ? PageAttribute.EXECUTE_DISABLE : 0);
+    return { linear, pageWalk, attributes };
   }
 
   // -------------------------------------------------------------- permissions
@@ -264,7 +272,7 @@ export class PageWalker {
     if (!this.virtualization.nestedPaging) return WalkResult.OK;
     const kinds = access & (Access.READ | Access.WRITE | Access.EXECUTE);
     const guestPhysical = frame * 4096 + (this.linearLow & 0xfff);
-    const physical = this.virtualization.translate(guestPhysical, kinds, this.linear(), false);
+    const physical = this.virtualization.translate(guestPhysical, kinds, this.guestAccess(false));
     if (physical < 0) return WalkResult.EXITED;
     this.physicalPage = Math.floor(physical / 4096);
     // EPT answers for the access made; a writable page is readable (SDM 3C 29.3.3.1).

@@ -25,7 +25,7 @@ export function loadPdptes(processor: Processor, cr3: bigint): Failure | undefin
   for (let i = 0; i < 4; i++) {
     const guestAddress = Number(cr3 & 0xffff_ffe0n) + i * 8;
     const address = virtualization.nestedPaging
-      ? virtualization.translate(guestAddress, Access.READ, undefined, true)
+      ? virtualization.translate(guestAddress, Access.READ, undefined)
       : guestAddress;
     if (address < 0) return 'exited';
     // Beyond RAM the bus floats: all ones.

@@ -108,7 +108,14 @@ class Run {
     const injected = virtualization.inGuest ? virtualization.takeInjectedEvent() : undefined;
     if (injected) return this.afterDelivery(processor.deliver(injected));
 
-    return this.nonMaskable() ?? this.maskable() ?? this.idleUnlessActive();
+    return this.preempted() ?? this.nonMaskable() ?? this.maskable() ?? this.idleUnlessActive();
+  }
+
+  /** What virtualization itself has planned for the guest comes before NMIs (SDM 3C 26.5.1). */
+  private preempted(): 'again' | undefined {
+    const { virtualization, clock } = this.processor;
+    const due = virtualization.inGuest && virtualization.deadline <= clock.now;
+    return due && this.intercepts('preemptionTimer') ? 'again' : undefined;
   }
 
   /** In the guest virtualization is asked first, window before event: its controls say what blocking means. */
@@ -154,7 +161,15 @@ class Run {
   }
 
   private afterDelivery(outcome: ColdOutcome): RunStop | 'again' {
-    return typeof outcome === 'string' ? 'again' : this.stopOf(outcome);
+    if (typeof outcome !== 'string') return this.stopOf(outcome);
+    this.boundaryIntercepted(0n);
+    return 'again';
+  }
+
+  /** An instruction or an event of the guest is done: virtualization may exit before anything else happens. */
+  private boundaryIntercepted(debugTrap: bigint): boolean {
+    const { virtualization } = this.processor;
+    return virtualization.inGuest && virtualization.interceptBoundary(debugTrap);
   }
 
   private idleUnlessActive(): RunStop | undefined {
@@ -165,11 +180,14 @@ class Run {
 
   private runEngine(): RunStop | 'again' | undefined {
     const { processor } = this;
-    const { engine, clock, state } = processor;
+    const { engine, clock, state, virtualization } = processor;
     const shadow = this.field(layout.interruptibility) & SHADOW;
     const trap = (this.field(layout.rflagsSystem) & RFLAGS_TF) !== 0;
-    const untilEvent = Math.max(1, Math.ceil(clock.nextEvent - clock.now));
-    const limit = shadow !== 0 || trap ? 1 : Math.min(this.end - processor.position, untilEvent);
+    const { inGuest } = virtualization;
+    const nextEvent = inGuest ? Math.min(clock.nextEvent, virtualization.deadline) : clock.nextEvent;
+    const untilEvent = Math.max(1, Math.ceil(nextEvent - clock.now));
+    const steps = shadow !== 0 || trap || (inGuest && virtualization.stepsInstructions);
+    const limit = steps ? 1 : Math.min(this.end - processor.position, untilEvent);
     if (this.breakpointPassed !== undefined) {
       if (this.breakpointPassed === state.rip) engine.resumeOverBreakpoint();
       this.breakpointPassed = undefined;
@@ -179,6 +197,7 @@ class Run {
     if (engine.retired > 0) {
       processor.count(engine.retired);
       this.instructionsRetired(shadow);
+      if (this.boundaryIntercepted(trap ? Dr6.BS : 0n)) return 'again';
       if (trap) return this.raise(singleStep(), 0);
     }
     switch (exit) {
@@ -256,7 +275,9 @@ class Run {
     this.instructionsRetired(shadow);
     // The instruction has passed its breakpoint when it goes on.
     if (outcome === Cold.REPEAT) this.breakpointPassed = state.rip;
-    return trap && this.trapsAfter(instruction) ? this.raise(singleStep(), 0) : undefined;
+    const traps = trap && this.trapsAfter(instruction);
+    if (this.boundaryIntercepted(traps ? Dr6.BS : 0n)) return 'again';
+    return traps ? this.raise(singleStep(), 0) : undefined;
   }
 
   /** A trap waits one instruction after MOV SS (SDM 3A 6.8.3); SYSCALL with TF in IA32_FMASK loses it. */

@@ -150,6 +150,18 @@ export interface ColdSemantics {
 
 // ---------------------------------------------------------------- virtualization
 
+/** What the guest's paging structures say of a page, as the qualification of an EPT violation reports it (SDM 3C table 28-7). */
+export const PageAttribute = { USER: 1, WRITABLE: 2, EXECUTE_DISABLE: 4 } as const;
+
+/** The linear access that needs a guest-physical address. */
+export interface GuestAccess {
+  readonly linear: bigint;
+  /** The address is that of a guest paging-structure entry, not of the operand. */
+  readonly pageWalk: boolean;
+  /** Bits of `PageAttribute` for the operand's page. */
+  readonly attributes: number;
+}
+
 /** What the vendor-neutral core asks of VMX (later of SVM). */
 export interface Virtualization {
   /** The processor is in VMX non-root operation. */
@@ -180,6 +192,15 @@ export interface Virtualization {
    * true when it caused an exit. In the guest this is asked whatever RFLAGS.IF and blocking are: the controls decide.
    */
   interceptPendingEvent(event: PendingEvent): boolean;
+  /** The guest is to be stopped after every instruction (the monitor trap flag, SDM 3C 26.5.2). */
+  readonly stepsInstructions: boolean;
+  /**
+   * An instruction or the delivery of an event was completed in the guest: makes the VM exit of the monitor trap flag;
+   * true when it did. `debugTrap`: bits of DR6 for the debug trap that would come next.
+   */
+  interceptBoundary(debugTrap: bigint): boolean;
+  /** Virtual time at which the guest is to be interrupted by virtualization itself, or Infinity. */
+  readonly deadline: number;
   /** Events injected by VM entry, and those that VM entry makes pending, are delivered through this. */
   takeInjectedEvent(): InjectedEvent | undefined;
   /** Delivery of an event began or ended: exits meanwhile record IDT-vectoring information. */
@@ -190,10 +211,10 @@ export interface Virtualization {
   /** Identifies the address space for TLB tagging: VPID, EPTP. */
   readonly translationContext: number;
   /**
-   * Host-physical address of a guest-physical one, or -1 when the EPT walk made a VM exit. The linear address (or
-   * undefined for accesses without one) and whether this is a page walk go into the exit qualification.
+   * Host-physical address of a guest-physical one, or -1 when the EPT walk made a VM exit. `how` goes into the exit
+   * qualification; undefined for accesses without a linear address.
    */
-  translate(guestPhysical: number, access: number, linear: bigint | undefined, pageWalk: boolean): number;
+  translate(guestPhysical: number, access: number, how: GuestAccess | undefined): number;
   /** The same without side effects, for the debugger: -1 where nothing is mapped. */
   probe(guestPhysical: number): number;
   /** What MOV from CR0 or CR4 and SMSW see: the read shadow under the guest/host mask (SDM 3C 26.3). */
@@ -206,7 +227,7 @@ export interface Virtualization {
 }
 
 export interface PendingEvent {
-  readonly kind: 'externalInterrupt' | 'nmi' | 'init' | 'interruptWindow' | 'nmiWindow';
+  readonly kind: 'preemptionTimer' | 'externalInterrupt' | 'nmi' | 'init' | 'interruptWindow' | 'nmiWindow';
 }
 
 /** An event on its way through the IDT: the parts of the VM-entry interruption information (SDM 3C 25.8.3). */

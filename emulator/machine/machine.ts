@@ -161,7 +161,7 @@ class EmulatedMachine implements Machine {
   }
 
   skipIdle(untilNs: number): void {
-    this.platform.clock.jumpTo(Math.min(untilNs, this.platform.clock.nextEvent));
+    this.platform.clock.jumpTo(Math.min(untilNs, this.nextEvent));
   }
 
   private runUntil(budget: number, overBreakpoint: boolean, overException: boolean): MachineStop {
@@ -209,10 +209,17 @@ class EmulatedMachine implements Machine {
 
   private idle(): MachineStop | undefined {
     const { clock } = this.platform;
-    if (clock.nextEvent === Infinity || !this.canWake) return { kind: 'ended', end: { kind: 'halted' } };
-    if (this.paceIdle) return { kind: 'idle', untilNs: clock.nextEvent };
-    clock.jumpTo(clock.nextEvent);
+    const { nextEvent } = this;
+    if (nextEvent === Infinity || !this.canWake) return { kind: 'ended', end: { kind: 'halted' } };
+    if (this.paceIdle) return { kind: 'idle', untilNs: nextEvent };
+    clock.jumpTo(nextEvent);
     return undefined;
+  }
+
+  /** The earliest thing that a timer does to the processor: a device's, or in the guest the VMX-preemption timer. */
+  private get nextEvent(): number {
+    const { clock } = this.platform;
+    return this.vmx.inGuest ? Math.min(clock.nextEvent, this.vmx.deadline) : clock.nextEvent;
   }
 
   /** A timer's interrupt ends HLT only when it is taken; in a guest its host may take it. */

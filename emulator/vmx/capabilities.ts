@@ -5,6 +5,7 @@
 import type { ControlField } from './controls.js';
 import { entryControls, exitControls, pinBased, primary, secondary } from './controls.js';
 import { highestFieldIndex } from './fields.js';
+import { PREEMPTION_TIMER_SHIFT } from './preemptionTimer.js';
 
 /** VMCS revision identifier, bits 30:0 of IA32_VMX_BASIC and of the first word of a VMCS region. */
 export const VMCS_REVISION = 0x4853_0001;
@@ -45,6 +46,7 @@ const BASIC_WRITE_BACK = 6n << 50n;
 const BASIC_REPORTS_INS_OUTS = 1n << 54n;
 const BASIC_TRUE_CONTROLS = 1n << 55n;
 
+const MISC_PREEMPTION_TIMER_RATE = BigInt(PREEMPTION_TIMER_SHIFT);
 const MISC_STORES_LMA = 1n << 5n;
 const MISC_ACTIVITY_HLT = 1n << 6n;
 const MISC_ACTIVITY_SHUTDOWN = 1n << 7n;
@@ -64,6 +66,8 @@ export const eptVpidCapabilities = [
   { bit: 16, name: 'pde2MbytePages' },
   { bit: 17, name: 'pdpte1GbytePages' },
   { bit: 20, name: 'invept' },
+  { bit: 21, name: 'accessedAndDirtyFlags' },
+  { bit: 22, name: 'advancedEptViolationInformation' },
   { bit: 25, name: 'singleContextInvept' },
   { bit: 26, name: 'allContextInvept' },
   { bit: 32, name: 'invvpid' },
@@ -115,7 +119,11 @@ export function capabilityMsrs(cr4Supported: bigint): ReadonlyMap<number, bigint
     [VmxMsr.ENTRY_CTLS, controlCapability(entryControls, 'default')],
     [
       VmxMsr.MISC,
-      MISC_STORES_LMA | MISC_ACTIVITY_HLT | MISC_ACTIVITY_SHUTDOWN | (BigInt(CR3_TARGET_COUNT) << 16n),
+      MISC_PREEMPTION_TIMER_RATE |
+        MISC_STORES_LMA |
+        MISC_ACTIVITY_HLT |
+        MISC_ACTIVITY_SHUTDOWN |
+        (BigInt(CR3_TARGET_COUNT) << 16n),
     ],
     [VmxMsr.CR0_FIXED0, CR0_FIXED0],
     [VmxMsr.CR0_FIXED1, CR0_FIXED1],

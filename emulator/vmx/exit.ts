@@ -5,10 +5,11 @@ import type { VmxContext } from './context.js';
 import { Secondary } from './controls.js';
 import { EXIT_REASON_ENTRY_FAILURE } from './exitReasons.js';
 import { Field } from './fields.js';
-import { saveGuestState } from './guestState.js';
+import { leaveGuestTsc, saveGuestState } from './guestState.js';
 import { loadHostState } from './hostState.js';
 import { encodeInterruption, INTERRUPTION_VALID, isSoftwareEvent } from './interruption.js';
 import { loadMsrs, storeMsrs } from './msrLists.js';
+import { stopPreemptionTimer } from './preemptionTimer.js';
 import { worldSwitchEvent } from './worldSwitchEvent.js';
 
 /** Why a VM exit happens, and what its exit-information fields will say; what is absent is 0. */
@@ -23,6 +24,8 @@ export interface ExitCause {
   readonly guestPhysicalAddress?: number;
   /** RFLAGS.RF as saved (SDM 3C 28.3.3): as it is, or set for faults and EPT violations. */
   readonly setsResumeFlag?: boolean;
+  /** Pending debug exceptions to save: the exit came before a debug trap. Absent: only what blocking holds back. */
+  readonly pendingDebugExceptions?: bigint;
   /** The exit is for an NMI: NMIs are blocked in the host. */
   readonly isNmi?: boolean;
   /** The exit cannot be a part of the event delivery under way: a double fault or triple fault caused it. */
@@ -42,7 +45,10 @@ export function vmExit(context: VmxContext, cause: ExitCause): void {
   recordExit(context, cause);
   const delivery = cause.endsDelivery ? undefined : context.delivery;
   const rflags = cause.setsResumeFlag && !delivery ? context.rflags | Rflags.RF : context.rflags;
-  saveGuestState(context, rflags);
+  saveGuestState(context, rflags, cause.pendingDebugExceptions);
+  stopPreemptionTimer(context);
+  // An MSR-store area gets the TSC of the processor, not the guest's.
+  leaveGuestTsc(context);
   const event = context.hooks.onWorldSwitch ? exitEvent(context) : undefined;
 
   const { vmcs } = context;
@@ -67,6 +73,8 @@ export function failEntry(context: VmxContext, reason: number, qualification: bi
   vmcs.write32(Field.exitReason, (reason | EXIT_REASON_ENTRY_FAILURE) >>> 0);
   vmcs.write(Field.exitQualification, qualification);
   const event = context.hooks.onWorldSwitch ? exitEvent(context) : undefined;
+  context.processor.state.preemptionDeadline = 0n;
+  leaveGuestTsc(context);
   finishExit(context, false, event);
 }
 

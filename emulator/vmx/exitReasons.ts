@@ -44,17 +44,20 @@ const rows = [
   [33, 'INVALID_STATE', 'VM-entry failure due to invalid guest state', '27.8', 'A VM entry failed one of the checks on the guest-state area.'],
   [34, 'MSR_LOAD_FAIL', 'VM-entry failure due to MSR loading', '27.8', 'A VM entry could not load an MSR of the VM-entry MSR-load area.'],
   [36, 'MWAIT_INSTRUCTION', 'MWAIT', '26.1.3', 'The guest executed MWAIT with MWAIT exiting.'],
+  [37, 'MONITOR_TRAP_FLAG', 'Monitor trap flag', '26.5.2', 'An instruction or an event was completed with the monitor trap flag, or VM entry injected this exit.'],
   [39, 'MONITOR_INSTRUCTION', 'MONITOR', '26.1.3', 'The guest executed MONITOR with MONITOR exiting.'],
-  [40, 'PAUSE_INSTRUCTION', 'PAUSE', '26.1.3', 'The guest executed PAUSE with PAUSE exiting.'],
+  [40, 'PAUSE_INSTRUCTION', 'PAUSE', '26.1.3', 'The guest executed PAUSE with PAUSE exiting, or for too long in a loop with PAUSE-loop exiting.'],
   [46, 'GDTR_IDTR', 'Access to GDTR or IDTR', '26.1.3', 'The guest executed LGDT, LIDT, SGDT or SIDT with descriptor-table exiting.'],
   [47, 'LDTR_TR', 'Access to LDTR or TR', '26.1.3', 'The guest executed LLDT, LTR, SLDT or STR with descriptor-table exiting.'],
   [48, 'EPT_VIOLATION', 'EPT violation', '29.3.3.2', 'The guest accessed guest-physical memory in a way that the EPT paging structures do not allow.'],
   [49, 'EPT_MISCONFIG', 'EPT misconfiguration', '29.3.3.1', 'The guest accessed guest-physical memory through an EPT paging-structure entry with an unsupported value.'],
   [50, 'INVEPT', 'INVEPT', '26.1.2', 'The guest executed INVEPT.'],
   [51, 'RDTSCP', 'RDTSCP', '26.1.3', 'The guest executed RDTSCP with RDTSC exiting and RDTSCP enabled.'],
+  [52, 'PREEMPTION_TIMER', 'VMX-preemption timer expired', '26.5.1', 'The VMX-preemption timer counted down to zero.'],
   [53, 'INVVPID', 'INVVPID', '26.1.2', 'The guest executed INVVPID.'],
   [54, 'WBINVD', 'WBINVD', '26.1.3', 'The guest executed WBINVD with WBINVD exiting.'],
   [55, 'XSETBV', 'XSETBV', '26.1.2', 'The guest executed XSETBV.'],
+  [62, 'PML_FULL', 'Page-modification log full', '29.3.6', 'An access was about to set a dirty flag for EPT, and the page-modification log has no room.'],
 ] as const; // prettier-ignore
 
 type Name = (typeof rows)[number][1];

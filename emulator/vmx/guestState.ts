@@ -53,7 +53,23 @@ export function loadGuestState(context: VmxContext, entry: EntryView): void {
   context.rflags = vmcs.read(Field.guestRflags);
   // The DPL of SS is the privilege level, also in virtual-8086 mode, where it is 3 (SDM 3C 27.3.1.2).
   state.cpl = segmentDpl(state.ssAccess);
-  state.tscOffset = entry.primary & Primary.useTscOffsetting ? vmcs.read(Field.tscOffset) : 0n;
+  loadGuestTsc(context, entry);
+}
+
+/** SDM 3C 26.3: the offset and, with "use TSC scaling", the multiplier. PAUSE-loop exiting starts anew. */
+function loadGuestTsc(context: VmxContext, entry: EntryView): void {
+  const { state } = context.processor;
+  const { vmcs } = entry;
+  const offsetting = (entry.primary & Primary.useTscOffsetting) !== 0;
+  const scaling = offsetting && (entry.secondary & Secondary.useTscScaling) !== 0;
+  state.tscOffset = offsetting ? vmcs.read(Field.tscOffset) : 0n;
+  state.tscMultiplier = scaling ? vmcs.read(Field.tscMultiplier) : 0n;
+  state.pauseLoopFirst = state.pauseLoopLast = 0n;
+}
+
+/** RDTSC reads the processor's TSC again. */
+export function leaveGuestTsc({ processor: { state } }: VmxContext): void {
+  state.tscOffset = state.tscMultiplier = 0n;
 }
 
 /** SDM 3C 27.3.2.1 and 27.3.2.4. */
@@ -81,15 +97,18 @@ function eferOfMode(efer: bigint, ia32e: boolean, paging: boolean): bigint {
 
 const PENDING_BS = 1n << 14n;
 
-/** Saves the guest state into the current VMCS. `rflags`: the value to save, its RF decided by the caller. */
-export function saveGuestState(context: VmxContext, rflags: bigint): void {
+/**
+ * Saves the guest state into the current VMCS. `rflags`: the value to save, its RF decided by the caller.
+ * `pendingDebug`: debug exceptions that the exit came before.
+ */
+export function saveGuestState(context: VmxContext, rflags: bigint, pendingDebug?: bigint): void {
   const { state } = context.processor;
   const { vmcs } = context;
   vmcs.write(Field.guestCr0, state.cr0);
   vmcs.saveState(carriedState);
   saveByControl(context, vmcs);
   vmcs.write(Field.guestRflags, rflags);
-  vmcs.write(Field.guestPendingDebugExceptions, pendingDebugExceptions(context, rflags));
+  vmcs.write(Field.guestPendingDebugExceptions, pendingDebug ?? heldBackDebugExceptions(context, rflags));
 }
 
 function saveByControl(context: VmxContext, vmcs: Vmcs): void {
@@ -112,7 +131,7 @@ function saveByControl(context: VmxContext, vmcs: Vmcs): void {
 }
 
 /** A single-step trap that is held back is pending; VM entry checks that the fields agree (SDM 3C 27.3.1.5). */
-function pendingDebugExceptions(context: VmxContext, rflags: bigint): bigint {
+function heldBackDebugExceptions(context: VmxContext, rflags: bigint): bigint {
   const { state } = context.processor;
   const heldBack =
     (state.interruptibility & (Interruptibility.STI | Interruptibility.MOV_SS)) !== 0 ||

@@ -33,7 +33,6 @@ export function loadHostState(context: VmxContext, afterNmi: boolean): boolean {
   const hostIs64Bit = context.exit(Exit.hostAddressSpaceSize);
   state.vmxOperation = VmxOperation.ROOT;
   state.injectionPending = 0;
-  state.tscOffset = 0n;
   loadControlRegisters(context, hostIs64Bit);
   loadSegments(context, hostIs64Bit);
   state.gdtrBase = vmcs.read(Field.hostGdtrBase);

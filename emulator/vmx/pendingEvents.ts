@@ -6,7 +6,14 @@ import type { VmxContext } from './context.js';
 import type { ExitCause } from './exit.js';
 import { ExitReason } from './exitReasons.js';
 import { Field } from './fields.js';
-import { decodeInterruption, encodeInterruption, InterruptionType, isSoftwareEvent } from './interruption.js';
+import { monitorTrapExit } from './intercepts/events.js';
+import {
+  decodeInterruption,
+  encodeInterruption,
+  InterruptionType,
+  isSoftwareEvent,
+  isValidInterruption,
+} from './interruption.js';
 
 /** Values of `injectionPending` in the processor state. */
 const Pending = { NOTHING: 0, INJECTED_EVENT: 1, DEBUG_EXCEPTION: 2 } as const;
@@ -15,16 +22,32 @@ const Pending = { NOTHING: 0, INJECTED_EVENT: 1, DEBUG_EXCEPTION: 2 } as const;
 const DEBUG_CONDITIONS = 0x400fn;
 
 /**
+ * What VM entry leaves to happen before the first guest instruction: an injected event, else a pending debug exception.
+ * @returns the exit to make at once: an injected monitor-trap-flag exit (SDM 3C 27.6.2), or a debug exception that the
+ * exception bitmap has
+ */
+export function eventBeforeFirstInstruction(context: VmxContext, information: number): ExitCause | undefined {
+  const { state } = context.processor;
+  state.injectionPending = Pending.NOTHING;
+  if (!isValidInterruption(information)) return pendingDebugException(context);
+  if (decodeInterruption(information).type === InterruptionType.OTHER_EVENT) {
+    return monitorTrapExit(context.vmcs.read(Field.guestPendingDebugExceptions));
+  }
+  state.injectionPending = Pending.INJECTED_EVENT;
+  return undefined;
+}
+
+/**
  * A debug exception pending at VM entry is delivered before the first guest instruction, unless an event is injected
  * or MOV SS blocks it (SDM 3C 27.7.3).
  * @returns the exit to make instead when the exception bitmap has #DB
  */
-export function pendingDebugException(context: VmxContext): ExitCause | undefined {
+function pendingDebugException(context: VmxContext): ExitCause | undefined {
   const { state } = context.processor;
   const { vmcs } = context;
   const conditions = vmcs.read(Field.guestPendingDebugExceptions) & DEBUG_CONDITIONS;
   const held = (state.interruptibility & Interruptibility.MOV_SS) !== 0;
-  if (state.injectionPending !== Pending.NOTHING || conditions === 0n || held) return undefined;
+  if (conditions === 0n || held) return undefined;
   if ((vmcs.read32(Field.exceptionBitmap) & (1 << Vector.DB)) === 0) {
     state.injectionPending = Pending.DEBUG_EXCEPTION;
     return undefined;

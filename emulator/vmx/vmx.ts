@@ -5,6 +5,7 @@ import { Cr0 } from '../cpu/registerBits.js';
 import type {
   ColdSemantics,
   Fatal,
+  GuestAccess,
   InjectedEvent,
   MsrRow,
   PendingEvent,
@@ -15,20 +16,19 @@ import type { Instruction } from '../isa/instruction.js';
 import { CR0_FIXED0, CR4_FIXED0 } from './capabilities.js';
 import type { VmxHooks } from './context.js';
 import { VmxContext, VmxOperation } from './context.js';
-import { Secondary } from './controls.js';
+import { Primary, Secondary } from './controls.js';
 import type { DescribedGroup } from './description.js';
 import { describeVmcs } from './description.js';
-import { EptResult, EptWalker } from './ept.js';
+import { EptTranslation } from './eptTranslation.js';
 import type { EntryExplanation } from './entry/explain.js';
 import { explainEntry } from './entry/explain.js';
 import type { ExitCause } from './exit.js';
 import { vmExit } from './exit.js';
-import { ExitReason } from './exitReasons.js';
-import { Field } from './fields.js';
 import { virtualizationInstructions } from './instructions/index.js';
 import { keepHostBits, viewControlRegister } from './intercepts/controlRegisters.js';
 import {
   exceptionExit,
+  monitorTrapExit,
   pendingEventExit,
   taskSwitchExit,
   TaskSwitchSource,
@@ -38,17 +38,8 @@ import { semanticsName } from './intercepts/intercept.js';
 import { interceptOf } from './intercepts/table.js';
 import { vmxMsrs } from './msrs.js';
 import { takeInjectedEvent } from './pendingEvents.js';
+import { preemptionDeadline } from './preemptionTimer.js';
 import { Vmcs } from './vmcs.js';
-
-/** Bits of the qualification of an EPT violation beyond the access and the permissions (SDM 3C table 28-7). */
-const LINEAR_ADDRESS_VALID = 1 << 7;
-const FINAL_TRANSLATION = 1 << 8;
-const PERMISSIONS_SHIFT = 3;
-const ACCESS_BITS = 7;
-
-/** EPTP bits 51:12: the physical address of the EPT PML4 table. */
-const EPT_ROOT_MASK_LOW = 0xffff_f000;
-const EPT_ROOT_MASK_HIGH = 0x000f_ffff;
 
 const taskSwitchSources = {
   call: TaskSwitchSource.CALL,
@@ -63,13 +54,13 @@ export class Vmx implements Virtualization {
   /** IA32_FEATURE_CONTROL and the capability MSRs. */
   readonly msrs: readonly MsrRow[];
   private readonly context: VmxContext;
-  private readonly ept: EptWalker;
+  private readonly ept: EptTranslation;
 
   constructor(processor: Processor, hooks: VmxHooks) {
     this.context = new VmxContext(processor, hooks);
     this.instructions = virtualizationInstructions(this.context);
     this.msrs = vmxMsrs();
-    this.ept = new EptWalker(this.context.physical);
+    this.ept = new EptTranslation(this.context);
   }
 
   get inGuest(): boolean {
@@ -179,6 +170,18 @@ export class Vmx implements Virtualization {
     return true;
   }
 
+  get stepsInstructions(): boolean {
+    return this.inGuest && this.context.primary(Primary.monitorTrapFlag);
+  }
+
+  interceptBoundary(debugTrap: bigint): boolean {
+    return this.stepsInstructions && this.exitFor(monitorTrapExit(debugTrap));
+  }
+
+  get deadline(): number {
+    return preemptionDeadline(this.context);
+  }
+
   takeInjectedEvent(): InjectedEvent | undefined {
     return this.inGuest ? takeInjectedEvent(this.context) : undefined;
   }
@@ -201,45 +204,17 @@ export class Vmx implements Virtualization {
     return this.context.translationContext;
   }
 
-  translate(guestPhysical: number, access: number, linear: bigint | undefined, pageWalk: boolean): number {
-    const result = this.ept.walk(this.eptRoot(), guestPhysical, access);
-    if (result === EptResult.TRANSLATED) return this.ept.physicalAddress;
-    if (result === EptResult.MISCONFIGURATION) {
-      vmExit(this.context, {
-        reason: ExitReason.EPT_MISCONFIG,
-        guestPhysicalAddress: guestPhysical,
-        setsResumeFlag: true,
-      });
-      return -1;
-    }
-    const qualification =
-      (access & ACCESS_BITS) |
-      (this.ept.permissions << PERMISSIONS_SHIFT) |
-      (linear === undefined ? 0 : LINEAR_ADDRESS_VALID | (pageWalk ? 0 : FINAL_TRANSLATION));
-    vmExit(this.context, {
-      reason: ExitReason.EPT_VIOLATION,
-      qualification: BigInt(qualification),
-      guestLinearAddress: linear,
-      guestPhysicalAddress: guestPhysical,
-      setsResumeFlag: true,
-    });
-    return -1;
+  translate(guestPhysical: number, access: number, how: GuestAccess | undefined): number {
+    return this.ept.translate(guestPhysical, access, how);
   }
 
   probe(guestPhysical: number): number {
-    if (!this.nestedPaging) return guestPhysical;
-    return this.probeThrough(this.eptRoot(), guestPhysical);
+    return this.nestedPaging ? this.ept.probe(guestPhysical) : guestPhysical;
   }
 
   /** Host-physical address through the EPT paging structures at `root`, or -1 where nothing is mapped. */
   probeThrough(root: number, guestPhysical: number): number {
-    return this.ept.walk(root, guestPhysical, 0) === EptResult.TRANSLATED ? this.ept.physicalAddress : -1;
-  }
-
-  private eptRoot(): number {
-    const { vmcs } = this.context;
-    const high = vmcs.readHigh(Field.eptPointer) & EPT_ROOT_MASK_HIGH;
-    return high * 2 ** 32 + ((vmcs.read32(Field.eptPointer) & EPT_ROOT_MASK_LOW) >>> 0);
+    return this.ept.probeThrough(root, guestPhysical);
   }
 }
 

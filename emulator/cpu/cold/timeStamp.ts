@@ -6,10 +6,16 @@ import { Cold } from '../seams.js';
 import { writeEdxEax } from './operands.js';
 import type { Check, ColdTable } from './semantics.js';
 
+/** SDM 3C 25.6.5: the TSC multiplier is a fixed-point number. */
+const TSC_MULTIPLIER_FRACTION_BITS = 48n;
+
 /** What RDTSC reads. */
 export function readTimeStampCounter(processor: Processor): bigint {
   const { state, clock } = processor;
-  return BigInt.asUintN(64, BigInt(Math.floor(clock.now)) + state.tscAdjust + state.tscOffset);
+  const counter = BigInt.asUintN(64, BigInt(Math.floor(clock.now)) + state.tscAdjust);
+  const scaled =
+    state.tscMultiplier === 0n ? counter : (counter * state.tscMultiplier) >> TSC_MULTIPLIER_FRACTION_BITS;
+  return BigInt.asUintN(64, scaled + state.tscOffset);
 }
 
 /** WRMSR to IA32_TIME_STAMP_COUNTER moves IA32_TSC_ADJUST by the same amount. */

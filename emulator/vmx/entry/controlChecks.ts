@@ -6,6 +6,7 @@ import type { ControlField } from '../controls.js';
 import {
   entryControls,
   exitControls,
+  Exit,
   Pin,
   pinBased,
   Primary,
@@ -131,12 +132,6 @@ const eptPointerFormat: readonly EptPointerFormat[] = [
     holds: (pointer) => ((pointer >> 3n) & 7n) === 3n,
   },
   {
-    id: 'accessedDirty',
-    wording: 'bit 6 must be 0: accessed and dirty flags for EPT are not supported.',
-    expected: 'bit 6 clear',
-    holds: (pointer) => (pointer & 0x40n) === 0n,
-  },
-  {
     id: 'reserved',
     wording: 'reserved bits 11:7 and bits beyond the physical-address width must be 0.',
     expected: 'reserved bits clear',
@@ -158,6 +153,17 @@ const eptPointerRules: readonly EntryRule[] = eptPointerFormat.map(({ id, wordin
     return mustHold(holds(pointer), expected, pointer);
   },
 }));
+
+/** A control that may be 1 only together with "enable EPT". */
+const needsEpt = (id: string, name: string, control: number): EntryRule => ({
+  id: `controls.${id}.ept`,
+  section: EXECUTION,
+  wording: `If "${name}" is 1, "enable EPT" must be 1.`,
+  check: (entry) =>
+    entry.secondary & control
+      ? mustHold((entry.secondary & Secondary.enableEpt) !== 0, '"enable EPT" 1', entry.secondary)
+      : undefined,
+});
 
 const executionRules: readonly EntryRule[] = [
   reservedBits(EXECUTION, pinBased, (entry) => entry.pin),
@@ -223,10 +229,28 @@ const executionRules: readonly EntryRule[] = [
         entry.secondary,
       ),
   },
+  needsEpt('enablePml', 'enable PML', Secondary.enablePml),
+  pageAddress(Field.pmlAddress, 'enable PML', (entry) => (entry.secondary & Secondary.enablePml) !== 0),
+  needsEpt(
+    'modeBasedExecuteControl',
+    'mode-based execute control for EPT',
+    Secondary.modeBasedExecuteControl,
+  ),
 ];
 
 const exitRules: readonly EntryRule[] = [
   reservedBits(EXIT, exitControls, (entry) => entry.exit),
+  {
+    id: 'controls.savePreemptionTimer',
+    section: EXIT,
+    wording: 'If "activate VMX-preemption timer" is 0, "save VMX-preemption timer value" must be 0.',
+    check: (entry) =>
+      mustHold(
+        (entry.pin & Pin.activatePreemptionTimer) !== 0 || (entry.exit & Exit.savePreemptionTimer) === 0,
+        '"save VMX-preemption timer value" 0 or "activate VMX-preemption timer" 1',
+        entry.exit,
+      ),
+  },
   ...msrList(EXIT, Field.vmExitMsrStoreAddress, Field.vmExitMsrStoreCount),
   ...msrList(EXIT, Field.vmExitMsrLoadAddress, Field.vmExitMsrLoadCount),
 ];
@@ -248,15 +272,8 @@ const injection = (
 
 const entryRules: readonly EntryRule[] = [
   reservedBits(ENTRY, entryControls, (entry) => entry.entry),
-  injection(
-    'type',
-    'The interruption type must not be reserved (1), nor other event (7) without the monitor trap flag.',
-    (entry, { type }) =>
-      mustHold(
-        type !== InterruptionType.RESERVED && type !== InterruptionType.OTHER_EVENT,
-        'type 0, 2, 3, 4, 5 or 6',
-        entry.interruption,
-      ),
+  injection('type', 'The interruption type must not be reserved (1).', (entry, { type }) =>
+    mustHold(type !== InterruptionType.RESERVED, 'a type other than 1', entry.interruption),
   ),
   injection('nmiVector', 'If the interruption type is NMI, the vector must be 2.', (_, { type, vector }) =>
     mustHold(type !== InterruptionType.NMI || vector === 2, 'vector 2', vector),
@@ -270,6 +287,12 @@ const entryRules: readonly EntryRule[] = [
         'a vector of at most 31',
         vector,
       ),
+  ),
+  injection(
+    'otherEventVector',
+    'If the interruption type is other event, the vector must be 0 (pending MTF VM exit).',
+    (_, { type, vector }) =>
+      mustHold(type !== InterruptionType.OTHER_EVENT || vector === 0, 'vector 0', vector),
   ),
   injection(
     'deliverErrorCode',

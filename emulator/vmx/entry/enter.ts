@@ -11,9 +11,9 @@ import { Field } from '../fields.js';
 import { loadGuestState } from '../guestState.js';
 import { VmError } from '../instructionErrors.js';
 import { loadMsrs } from '../msrLists.js';
-import { pendingDebugException } from '../pendingEvents.js';
+import { eventBeforeFirstInstruction } from '../pendingEvents.js';
+import { startPreemptionTimer } from '../preemptionTimer.js';
 import { LaunchState } from '../vmcs.js';
-import { isValidInterruption } from '../interruption.js';
 import { vmFail, vmFailInvalid } from '../vmStatus.js';
 import { worldSwitchEvent } from '../worldSwitchEvent.js';
 import { entryStages } from './stages.js';
@@ -75,6 +75,7 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
     failEntry(context, ExitReason.MSR_LOAD_FAIL, BigInt(refusedMsr));
     return context.aborted ?? Cold.SWITCHED;
   }
+  startPreemptionTimer(context);
   if (launching) vmcs.launchState = LaunchState.LAUNCHED;
   completeEntry(context, entry.interruption);
   return context.aborted ?? Cold.SWITCHED;
@@ -83,10 +84,9 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
 /** The guest is loaded: its events, and the world switch is told. */
 function completeEntry(context: VmxContext, interruption: number): void {
   const { processor } = context;
-  processor.state.injectionPending = isValidInterruption(interruption) ? 1 : 0;
   processor.contextChanged();
   if (context.hooks.onWorldSwitch) context.hooks.onWorldSwitch(worldSwitchEvent(context, undefined));
-  const exit = pendingDebugException(context);
+  const exit = eventBeforeFirstInstruction(context, interruption);
   if (exit) vmExit(context, exit);
 }
 

@@ -48,11 +48,15 @@ const injecting = (
 const isException = (event: Interruption, ...vectors: number[]): boolean =>
   event.type === InterruptionType.HARDWARE_EXCEPTION && vectors.includes(event.vector);
 
+const isPendingMonitorTrap = (event: Interruption): boolean =>
+  event.type === InterruptionType.OTHER_EVENT && event.vector === 0;
+
 /** May this event be injected in the HLT state: it would wake the processor. */
 const wakesFromHlt = (event: Interruption): boolean =>
   event.type === InterruptionType.EXTERNAL_INTERRUPT ||
   event.type === InterruptionType.NMI ||
-  isException(event, 1, 18);
+  isException(event, 1, 18) ||
+  isPendingMonitorTrap(event);
 
 /** May this event be injected in the shutdown state? */
 const wakesFromShutdown = (event: Interruption): boolean =>

@@ -8,6 +8,7 @@ import { Exit, Pin, Primary } from '../controls.js';
 import type { ExitCause } from '../exit.js';
 import { ExitReason } from '../exitReasons.js';
 import { Field } from '../fields.js';
+import { preemptionDeadline } from '../preemptionTimer.js';
 import { encodeInterruption, InterruptionType, interruptionTypeOf } from '../interruption.js';
 
 /** B3:B0, BD and BS in the qualification of a debug exception (SDM 3C table 28-1). */
@@ -47,6 +48,15 @@ function qualificationOf(fault: Fault): bigint {
   return fault.vector === Vector.DB ? fault.address & DEBUG_QUALIFICATION : 0n;
 }
 
+/**
+ * The exit of the monitor trap flag after an instruction or an event (SDM 3C 26.5.2). It comes before a debug trap,
+ * which is saved as a pending debug exception.
+ */
+export const monitorTrapExit = (debugTrap: bigint): ExitCause => ({
+  reason: ExitReason.MONITOR_TRAP_FLAG,
+  pendingDebugExceptions: debugTrap,
+});
+
 /** The exit for a triple fault: unconditional. */
 export const tripleFaultExit = (): ExitCause => ({ reason: ExitReason.TRIPLE_FAULT, endsDelivery: true });
 
@@ -61,6 +71,11 @@ const isBlocked = ({ processor: { state } }: VmxContext, blocking: number): bool
 const pendingEventExits: Readonly<
   Record<PendingEvent['kind'], (context: VmxContext) => ExitCause | undefined>
 > = {
+  preemptionTimer: (context) => {
+    const { clock, state } = context.processor;
+    const expired = preemptionDeadline(context) <= clock.now && state.activity !== Activity.WAIT_FOR_SIPI;
+    return expired ? { reason: ExitReason.PREEMPTION_TIMER } : undefined;
+  },
   // RFLAGS.IF does not count with external-interrupt exiting (SDM 3C 26.2).
   externalInterrupt: (context) => {
     if (!context.pin(Pin.externalInterruptExiting)) return undefined;

@@ -14,6 +14,7 @@ import {
 import type { CauseDetails, Intercept } from './intercept.js';
 import { always, semanticsName } from './intercept.js';
 import { operandLinearAddress } from './linearAddress.js';
+import { pauseLoopExits } from './pauseLoop.js';
 import { portAndMsrIntercepts } from './portsAndMsrs.js';
 
 const UNCONDITIONAL = '26.1.2';
@@ -86,7 +87,13 @@ const conditionalIntercepts: readonly Intercept[] = [
   byPrimary('rdpmc', ExitReason.RDPMC, Primary.rdpmcExiting, 'RDPMC exiting'),
   byPrimary('rdtsc', ExitReason.RDTSC, Primary.rdtscExiting, 'RDTSC exiting'),
   byPrimary('rdtscp', ExitReason.RDTSCP, Primary.rdtscExiting, 'RDTSC exiting'),
-  byPrimary('pause', ExitReason.PAUSE_INSTRUCTION, Primary.pauseExiting, 'PAUSE exiting'),
+  {
+    instructions: ['pause'],
+    reason: ExitReason.PAUSE_INSTRUCTION,
+    section: CONDITIONAL,
+    sentence: 'PAUSE exits with PAUSE exiting, or after a long loop at CPL 0 with PAUSE-loop exiting.',
+    exits: (context) => context.primary(Primary.pauseExiting) || pauseLoopExits(context),
+  },
   byPrimary('monitor', ExitReason.MONITOR_INSTRUCTION, Primary.monitorExiting, 'MONITOR exiting'),
   byPrimary('mwait', ExitReason.MWAIT_INSTRUCTION, Primary.mwaitExiting, 'MWAIT exiting'),
   {
