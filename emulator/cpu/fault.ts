@@ -53,6 +53,7 @@ export const deviceNotAvailable = make(Vector.NM, false);
 export const invalidTss = make(Vector.TS, true);
 export const segmentNotPresent = make(Vector.NP, true);
 export const stackFault = make(Vector.SS, true);
+export const virtualizationException = make(Vector.VE, false);
 export const generalProtection = make(Vector.GP, true);
 
 /** Error code bits of #PF, SDM 3A 4.7. */

@@ -1,6 +1,6 @@
 /** Linear memory as the executing program sees it: TLB misses, and every access that the fast path must not make. */
 import type { Fault } from './fault.js';
-import { generalProtection, invalidOpcode, pageFault, stackFault } from './fault.js';
+import { generalProtection, invalidOpcode, pageFault, stackFault, virtualizationException } from './fault.js';
 import { layout, region } from './layout.js';
 import { PageWalker, WalkResult } from './paging.js';
 import { currentPagingMode, isCanonicalHalves, PagingMode, SegmentAccess } from './registerBits.js';
@@ -133,7 +133,8 @@ export class PagedMemory implements MemorySystem {
       return page;
     }
     this.exited = result === WalkResult.EXITED;
-    if (!this.exited) {
+    if (result === WalkResult.VIRTUALIZATION_EXCEPTION) this.fault = virtualizationException();
+    else if (!this.exited) {
       const linear = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
       this.fault = pageFault(linear, this.walker.errorCode);
     }

@@ -6,7 +6,7 @@ import { PageFaultError } from './fault.js';
 import { layout, region } from './layout.js';
 import { PagingMode } from './registerBits.js';
 import type { GuestAccess, Virtualization } from './seams.js';
-import { Access, PageAttribute } from './seams.js';
+import { Access, PageAttribute, Translation } from './seams.js';
 import type { LinearMemory } from './state.js';
 
 /** Bits of paging-structure entries, SDM 3A tables 4-4 to 4-20. */
@@ -33,7 +33,8 @@ const RESERVED_2M_LOW = 0x001f_e000;
 /** 32-bit paging: bit 21 of a PDE that maps a 4-MByte page; bits 20:13 are the address bits 39:32 (PSE-36). */
 const RESERVED_4M_LOW = 0x0020_0000;
 
-export const WalkResult = { OK: 0, FAULT: 1, EXITED: 2 } as const;
+/** FAULT: a page fault. VIRTUALIZATION_EXCEPTION: #VE instead of an EPT violation. */
+export const WalkResult = { OK: 0, FAULT: 1, EXITED: 2, VIRTUALIZATION_EXCEPTION: 3 } as const;
 export type WalkResult = (typeof WalkResult)[keyof typeof WalkResult];
 
 /** What the walker writes to RAM is reported: the page may hold code. */
@@ -63,6 +64,8 @@ export class PageWalker {
   private anyHigh = 0;
   private linearLow = 0;
   private linearHigh = 0;
+  /** What the last guest-physical address came to. */
+  private translation = 0;
 
   constructor(
     private readonly memory: LinearMemory,
@@ -92,12 +95,12 @@ export class PageWalker {
         : (this.mode & PagingMode.LONG) !== 0
           ? this.walkLevels(this.pageNumber(layout.cr3), 3)
           : this.walkPae(low);
-    if (frame === EXITED) return WalkResult.EXITED;
+    if (frame === EXITED) return this.untranslated();
     if (frame < 0)
       return this.fail(frame === RESERVED ? PageFaultError.RSVD | PageFaultError.P : 0, access, user);
 
     if (!this.permits(access, user)) return this.fail(PageFaultError.P, access, user);
-    if (!this.setFlags((access & Access.WRITE) !== 0)) return WalkResult.EXITED;
+    if (!this.setFlags((access & Access.WRITE) !== 0)) return this.untranslated();
     return this.finish(frame, access, this.allRights(access, user));
   }
 
@@ -168,10 +171,17 @@ export class PageWalker {
     return 0;
   }
 
-  /** Host-physical address of a paging-structure entry, or -1 when EPT made a VM exit. */
+  /** Host-physical address of a paging-structure entry, or a negative `Translation`. */
   private entryAddress(guestAddress: number, access: number): number {
     if (!this.virtualization.nestedPaging) return guestAddress;
-    return this.virtualization.translate(guestAddress, access, this.guestAccess(true));
+    this.translation = this.virtualization.translate(guestAddress, access, this.guestAccess(true));
+    return this.translation;
+  }
+
+  private untranslated(): WalkResult {
+    return this.translation === Translation.VIRTUALIZATION_EXCEPTION
+      ? WalkResult.VIRTUALIZATION_EXCEPTION
+      : WalkResult.EXITED;
   }
 
   private pageNumber(register: number): number {
@@ -273,7 +283,8 @@ export class PageWalker {
     const kinds = access & (Access.READ | Access.WRITE | Access.EXECUTE);
     const guestPhysical = frame * 4096 + (this.linearLow & 0xfff);
     const physical = this.virtualization.translate(guestPhysical, kinds, this.guestAccess(false));
-    if (physical < 0) return WalkResult.EXITED;
+    this.translation = physical;
+    if (physical < 0) return this.untranslated();
     this.physicalPage = Math.floor(physical / 4096);
     // EPT answers for the access made; a writable page is readable (SDM 3C 29.3.3.1).
     const proven = (kinds & Access.WRITE) !== 0 ? kinds | Access.READ : kinds;

@@ -1,11 +1,11 @@
 /** The PDPTE registers of PAE paging (SDM 3A 4.4.1). */
 import type { Failure } from './cold/operands.js';
-import { generalProtection } from './fault.js';
+import { generalProtection, virtualizationException } from './fault.js';
 import { PHYSICAL_RESERVED } from './features.js';
 import { region } from './layout.js';
 import { Cr0, Cr4, isLongMode } from './registerBits.js';
 import type { Processor } from './seams.js';
-import { Access } from './seams.js';
+import { Access, Translation } from './seams.js';
 import type { ProcessorState } from './state.js';
 
 /** Bits of a present PDPTE that must be 0: 2:1, 8:5, and beyond the physical address width. */
@@ -27,6 +27,7 @@ export function loadPdptes(processor: Processor, cr3: bigint): Failure | undefin
     const address = virtualization.nestedPaging
       ? virtualization.translate(guestAddress, Access.READ, undefined)
       : guestAddress;
+    if (address === Translation.VIRTUALIZATION_EXCEPTION) return virtualizationException();
     if (address < 0) return 'exited';
     // Beyond RAM the bus floats: all ones.
     const inRam = address + 8 <= memory.ramSize;

@@ -153,6 +153,9 @@ export interface ColdSemantics {
 /** What the guest's paging structures say of a page, as the qualification of an EPT violation reports it (SDM 3C table 28-7). */
 export const PageAttribute = { USER: 1, WRITABLE: 2, EXECUTE_DISABLE: 4 } as const;
 
+/** Why a guest-physical address has no translation: the EPT walk made a VM exit, or #VE is to be raised. */
+export const Translation = { EXITED: -1, VIRTUALIZATION_EXCEPTION: -2 } as const;
+
 /** The linear access that needs a guest-physical address. */
 export interface GuestAccess {
   readonly linear: bigint;
@@ -211,7 +214,7 @@ export interface Virtualization {
   /** Identifies the address space for TLB tagging: VPID, EPTP. */
   readonly translationContext: number;
   /**
-   * Host-physical address of a guest-physical one, or -1 when the EPT walk made a VM exit. `how` goes into the exit
+   * Host-physical address of a guest-physical one, or one of `Translation`. `how` goes into the exit
    * qualification; undefined for accesses without a linear address.
    */
   translate(guestPhysical: number, access: number, how: GuestAccess | undefined): number;

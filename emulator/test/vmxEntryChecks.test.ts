@@ -101,7 +101,7 @@ const listCases = (address: VmcsFieldName, count: VmcsFieldName): Record<string,
 const controlCases: Record<string, Change> = {
   'controls.pinBasedControls.reserved': turnOff('pinBasedControls', 2),
   'controls.primaryProcBasedControls.reserved': turnOn('primaryProcBasedControls', Primary.useTprShadow),
-  'controls.secondaryProcBasedControls.reserved': useSecondary(Secondary.enableVmFunctions),
+  'controls.secondaryProcBasedControls.reserved': useSecondary(Secondary.enableXsaves),
   'controls.cr3TargetCount': set('cr3TargetCount', 5),
   'controls.ioBitmapA.address': both(
     turnOn('primaryProcBasedControls', Primary.useIoBitmaps),
@@ -124,6 +124,23 @@ const controlCases: Record<string, Change> = {
   'controls.unrestrictedGuest': useSecondary(Secondary.unrestrictedGuest),
   'controls.vmExitControls.reserved': turnOn('vmExitControls', Exit.clearBndcfgs),
   'controls.savePreemptionTimer': turnOn('vmExitControls', Exit.savePreemptionTimer),
+  'controls.vmFunctionControls.reserved': both(
+    useSecondary(Secondary.enableVmFunctions),
+    set('vmFunctionControls', 2),
+  ),
+  'controls.eptpSwitching.ept': both(useSecondary(Secondary.enableVmFunctions), set('vmFunctionControls', 1)),
+  'controls.eptpListAddress.address': both(
+    useEpt,
+    useSecondary(Secondary.enableVmFunctions),
+    set('vmFunctionControls', 1),
+    set('eptpListAddress', BEYOND),
+  ),
+  'controls.vmreadBitmap.address': both(useSecondary(Secondary.vmcsShadowing), set('vmreadBitmap', 1)),
+  'controls.vmwriteBitmap.address': both(useSecondary(Secondary.vmcsShadowing), set('vmwriteBitmap', BEYOND)),
+  'controls.virtualizationExceptionInformationAddress.address': both(
+    useSecondary(Secondary.eptViolationVe),
+    set('virtualizationExceptionInformationAddress', 0x10),
+  ),
   'controls.enablePml.ept': useSecondary(Secondary.enablePml),
   'controls.pmlAddress.address': both(useEpt, useSecondary(Secondary.enablePml), set('pmlAddress', 0x801)),
   'controls.modeBasedExecuteControl.ept': useSecondary(Secondary.modeBasedExecuteControl),
@@ -282,6 +299,10 @@ const nonRegisterCases: Record<string, Change> = {
   ),
   'guest.linkPointer.address': set('vmcsLinkPointer', 0x1001),
   'guest.linkPointer.revision': set('vmcsLinkPointer', 0x1_0000),
+  'guest.linkPointer.shadow': both(
+    useSecondary(Secondary.vmcsShadowing),
+    set('vmcsLinkPointer', SECOND_VMCS),
+  ),
   'guest.linkPointer.current': set('vmcsLinkPointer', VMCS_REGION),
   'guest.pdptes': both(paeGuest, set('guestPdpte2', 0x21)),
 };
@@ -306,6 +327,7 @@ const qualifications: Record<string, bigint> = {
   'guest.pdptes': 2n,
   'guest.linkPointer.address': 4n,
   'guest.linkPointer.revision': 4n,
+  'guest.linkPointer.shadow': 4n,
   'guest.linkPointer.current': 4n,
 };
 

@@ -87,7 +87,7 @@ describe('VMX tables', () => {
       assert.equal(typeof processor.msrs.read(index), 'bigint', index.toString(16));
       assert.notEqual(processor.msrs.write(index, 0n), undefined);
     }
-    assert.notEqual(typeof processor.msrs.read(0x491), 'bigint', 'no VM functions');
+    assert.notEqual(typeof processor.msrs.read(0x492), 'bigint', 'no tertiary controls');
     assert.equal(processor.msrs.read(VmxMsr.BASIC), 0x00d8_1000_4853_0001n);
   });
 

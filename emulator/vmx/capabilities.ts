@@ -50,12 +50,17 @@ const MISC_PREEMPTION_TIMER_RATE = BigInt(PREEMPTION_TIMER_SHIFT);
 const MISC_STORES_LMA = 1n << 5n;
 const MISC_ACTIVITY_HLT = 1n << 6n;
 const MISC_ACTIVITY_SHUTDOWN = 1n << 7n;
+/** VMWRITE may write the VM-exit information fields. */
+const MISC_VMWRITE_ANY_FIELD = 1n << 29n;
 
 /** Bits of CR0 that are fixed in VMX operation: PE, NE and PG are 1 (SDM 3D A.7). */
 export const CR0_FIXED0 = 0x8000_0021n;
 export const CR0_FIXED1 = 0xffff_ffffn;
 /** VMXE is 1 (SDM 3D A.8). Which bits may be 1 is what the CPU's CR4 has. */
 export const CR4_FIXED0 = 0x2000n;
+
+/** The VM functions that may be enabled: EPTP switching (SDM 3D A.11). */
+export const VM_FUNCTIONS = 1n << 0n;
 
 /** Bits of IA32_VMX_EPT_VPID_CAP, SDM 3D A.10. */
 export const eptVpidCapabilities = [
@@ -96,6 +101,7 @@ export const VmxMsr = {
   TRUE_PROCBASED_CTLS: 0x48e,
   TRUE_EXIT_CTLS: 0x48f,
   TRUE_ENTRY_CTLS: 0x490,
+  VMFUNC: 0x491,
 } as const;
 
 /**
@@ -123,6 +129,7 @@ export function capabilityMsrs(cr4Supported: bigint): ReadonlyMap<number, bigint
         MISC_STORES_LMA |
         MISC_ACTIVITY_HLT |
         MISC_ACTIVITY_SHUTDOWN |
+        MISC_VMWRITE_ANY_FIELD |
         (BigInt(CR3_TARGET_COUNT) << 16n),
     ],
     [VmxMsr.CR0_FIXED0, CR0_FIXED0],
@@ -136,5 +143,6 @@ export function capabilityMsrs(cr4Supported: bigint): ReadonlyMap<number, bigint
     [VmxMsr.TRUE_PROCBASED_CTLS, controlCapability(primary, 'true')],
     [VmxMsr.TRUE_EXIT_CTLS, controlCapability(exitControls, 'true')],
     [VmxMsr.TRUE_ENTRY_CTLS, controlCapability(entryControls, 'true')],
+    [VmxMsr.VMFUNC, VM_FUNCTIONS],
   ]);
 }

@@ -6,7 +6,7 @@ import { Primary, Secondary } from './controls.js';
 import { Field } from './fields.js';
 import { PhysicalMemory } from './physicalMemory.js';
 import { ROOT_CONTEXT, TranslationContexts } from './translationContexts.js';
-import { NO_VMCS, Vmcs } from './vmcs.js';
+import { NO_LINK, NO_VMCS, Vmcs } from './vmcs.js';
 
 /** Values of `vmxOperation` in the processor state. */
 export const VmxOperation = { OUTSIDE: 0, ROOT: 1, NON_ROOT: 2 } as const;
@@ -50,6 +50,17 @@ export class VmxContext {
     const pointer = this.processor.state.currentVmcs;
     if (this.current.physicalAddress !== pointer) this.current = new Vmcs(this.processor.memory, pointer);
     return this.current;
+  }
+
+  /**
+   * The VMCS that VMREAD and VMWRITE access: the current one, in the guest the shadow VMCS at the link pointer.
+   * undefined: there is none, which is VMfailInvalid.
+   */
+  get accessedVmcs(): Vmcs | undefined {
+    if (!this.hasCurrentVmcs) return undefined;
+    if (!this.inGuest) return this.vmcs;
+    const link = this.vmcs.read(Field.vmcsLinkPointer);
+    return link === NO_LINK ? undefined : new Vmcs(this.processor.memory, Number(link));
   }
 
   get rflags(): bigint {

@@ -39,6 +39,8 @@ export class EptWalker {
   permissions = 0;
   /** The entry that maps the page has its dirty flag set, after TRANSLATED. */
   dirty = false;
+  /** Bit 63 of the entry that decided, after VIOLATION: the one that is not present, or the one that maps the page. */
+  suppressesException = false;
   /** Addresses of the entries used, from the PML4 down. */
   private readonly used = new Float64Array(LEVELS);
   private depth = 0;
@@ -55,6 +57,7 @@ export class EptWalker {
       EptEntry.READ | EptEntry.WRITE | EptEntry.EXECUTE | (modeBased ? EptEntry.USER_EXECUTE : 0);
     this.permissions = present;
     this.depth = 0;
+    this.suppressesException = false;
     // Bits beyond the 48 that four levels translate: no mapping (SDM 3C 29.3.2).
     if (guestPhysical >= 2 ** 48) return this.notMapped();
     let table = root;
@@ -63,6 +66,7 @@ export class EptWalker {
       const address = table + index * 8;
       const low = this.physical.read32(address);
       const high = this.physical.read32(address + 4);
+      this.suppressesException = high >>> 31 !== 0;
       if ((low & present) === 0) return this.notMapped();
       const leaf = level === 0 || ((low & EptEntry.LARGE_PAGE) !== 0 && level < LEVELS - 1);
       if (isMisconfigured(low, high, level, leaf)) return EptResult.MISCONFIGURATION;

@@ -1,5 +1,5 @@
 /** Guest-physical addresses through EPT with what follows from it: VM exits, accessed and dirty flags, the modification log. */
-import { Access, PageAttribute } from '../cpu/seams.js';
+import { Access, PageAttribute, Translation } from '../cpu/seams.js';
 import type { GuestAccess } from '../cpu/seams.js';
 import type { VmxContext } from './context.js';
 import { Secondary } from './controls.js';
@@ -7,6 +7,7 @@ import { EptResult, EptWalker } from './ept.js';
 import { vmExit } from './exit.js';
 import { ExitReason } from './exitReasons.js';
 import { Field } from './fields.js';
+import { takesVirtualizationException } from './virtualizationException.js';
 
 /** Bits of the qualification of an EPT violation beyond the access (SDM 3C table 28-7). */
 const LINEAR_ADDRESS_VALID = 1 << 7;
@@ -31,7 +32,7 @@ export class EptTranslation {
     this.ept = new EptWalker(context.physical);
   }
 
-  /** Host-physical address, or -1 when the access made a VM exit. */
+  /** Host-physical address, EXITED or VIRTUALIZATION_EXCEPTION. */
   translate(guestPhysical: number, access: number, how: GuestAccess | undefined): number {
     const { context, ept } = this;
     const modeBased = context.secondary(Secondary.modeBasedExecuteControl);
@@ -41,12 +42,12 @@ export class EptTranslation {
     const kinds = flags && how?.pageWalk ? access | Access.READ | Access.WRITE : access;
     const result = ept.walk(this.root, guestPhysical, kinds, modeBased, userMode);
     if (result === EptResult.TRANSLATED) {
-      if (flags && !this.noteUse(guestPhysical, (kinds & Access.WRITE) !== 0)) return -1;
+      if (flags && !this.noteUse(guestPhysical, (kinds & Access.WRITE) !== 0)) return Translation.EXITED;
       return ept.physicalAddress;
     }
-    if (result === EptResult.MISCONFIGURATION) this.misconfiguration(guestPhysical);
-    else this.violation(guestPhysical, kinds, how, modeBased);
-    return -1;
+    if (result === EptResult.VIOLATION) return this.violation(guestPhysical, kinds, how, modeBased);
+    this.misconfiguration(guestPhysical);
+    return Translation.EXITED;
   }
 
   /** The same without side effects, through the tables of the current VMCS; -1 where nothing is mapped. */
@@ -72,7 +73,7 @@ export class EptTranslation {
     access: number,
     how: GuestAccess | undefined,
     modeBased: boolean,
-  ): void {
+  ): number {
     const { permissions } = this.ept;
     const userExecute = modeBased ? permissions >> USER_EXECUTE_TO_QUALIFICATION : 0;
     const qualification =
@@ -80,6 +81,18 @@ export class EptTranslation {
       ((permissions & ACCESS_BITS) << PERMISSIONS_SHIFT) |
       (userExecute & (1 << 6)) |
       (how ? linearAddressBits(how) : 0);
+    const { suppressesException } = this.ept;
+    if (
+      takesVirtualizationException(
+        this.context,
+        suppressesException,
+        qualification,
+        how?.linear ?? 0n,
+        guestPhysical,
+      )
+    ) {
+      return Translation.VIRTUALIZATION_EXCEPTION;
+    }
     vmExit(this.context, {
       reason: ExitReason.EPT_VIOLATION,
       qualification: BigInt(qualification),
@@ -87,6 +100,7 @@ export class EptTranslation {
       guestPhysicalAddress: guestPhysical,
       setsResumeFlag: true,
     });
+    return Translation.EXITED;
   }
 
   // -------------------------------------------------------------- accessed and dirty flags

@@ -31,9 +31,9 @@ const rows = [
   [20, 'VMLAUNCH', 'VMLAUNCH', '26.1.2', 'The guest executed VMLAUNCH.'],
   [21, 'VMPTRLD', 'VMPTRLD', '26.1.2', 'The guest executed VMPTRLD.'],
   [22, 'VMPTRST', 'VMPTRST', '26.1.2', 'The guest executed VMPTRST.'],
-  [23, 'VMREAD', 'VMREAD', '26.1.2', 'The guest executed VMREAD.'],
+  [23, 'VMREAD', 'VMREAD', '26.1.3', 'The guest executed VMREAD of a field that is not shadowed.'],
   [24, 'VMRESUME', 'VMRESUME', '26.1.2', 'The guest executed VMRESUME.'],
-  [25, 'VMWRITE', 'VMWRITE', '26.1.2', 'The guest executed VMWRITE.'],
+  [25, 'VMWRITE', 'VMWRITE', '26.1.3', 'The guest executed VMWRITE of a field that is not shadowed.'],
   [26, 'VMOFF', 'VMXOFF', '26.1.2', 'The guest executed VMXOFF.'],
   [27, 'VMON', 'VMXON', '26.1.2', 'The guest executed VMXON.'],
   [28, 'CR_ACCESS', 'Control-register access', '26.1.3', 'The guest moved to or from CR0, CR3, CR4 or CR8, or executed CLTS or LMSW, in a way that the controls intercept.'],
@@ -57,6 +57,7 @@ const rows = [
   [53, 'INVVPID', 'INVVPID', '26.1.2', 'The guest executed INVVPID.'],
   [54, 'WBINVD', 'WBINVD', '26.1.3', 'The guest executed WBINVD with WBINVD exiting.'],
   [55, 'XSETBV', 'XSETBV', '26.1.2', 'The guest executed XSETBV.'],
+  [59, 'VMFUNC', 'VMFUNC', '26.5.6', 'The guest executed VMFUNC for a function that is not enabled or that failed.'],
   [62, 'PML_FULL', 'Page-modification log full', '29.3.6', 'An access was about to set a dirty flag for EPT, and the page-modification log has no room.'],
 ] as const; // prettier-ignore
 

@@ -22,7 +22,7 @@ export interface VmcsField {
   readonly constant: string;
   readonly width: FieldWidth;
   readonly group: FieldGroup;
-  /** VMWRITE answers error 13: IA32_VMX_MISC[29] is 0 on this processor. */
+  /** Of the read-only data type; VMWRITE may write it all the same: IA32_VMX_MISC[29] is 1 on this processor. */
   readonly readOnly: boolean;
   /** The control whose 1-setting must be supported for the field to exist (appendix B); undefined: always there. */
   readonly existsWith: string | undefined;
@@ -156,6 +156,12 @@ const blocks = [
     [0x200c, 'executiveVmcsPointer', 'EXECUTIVE_VMCS_POINTER'],
     [0x201a, 'eptPointer', 'EPT_POINTER', 'enableEpt'],
     [0x0000, 'virtualProcessorIdentifier', 'VIRTUAL_PROCESSOR_ID', 'enableVpid'],
+    [0x2018, 'vmFunctionControls', 'VM_FUNCTION_CONTROL', 'enableVmFunctions'],
+    [0x2024, 'eptpListAddress', 'EPTP_LIST_ADDRESS', 'enableVmFunctions'],
+    [0x2026, 'vmreadBitmap', 'VMREAD_BITMAP', 'vmcsShadowing'],
+    [0x2028, 'vmwriteBitmap', 'VMWRITE_BITMAP', 'vmcsShadowing'],
+    [0x0004, 'eptpIndex', 'EPTP_INDEX', 'eptViolationVe'],
+    [0x202a, 'virtualizationExceptionInformationAddress', 'VE_INFORMATION_ADDRESS', 'eptViolationVe'],
     [0x4020, 'pleGap', 'PLE_GAP', 'pauseLoopExiting'],
     [0x4022, 'pleWindow', 'PLE_WINDOW', 'pauseLoopExiting'],
     [0x200e, 'pmlAddress', 'PML_ADDRESS', 'enablePml'],

@@ -14,6 +14,12 @@ export type LaunchState = (typeof LaunchState)[keyof typeof LaunchState];
 /** "No current VMCS": the value of the current-VMCS pointer in the processor state. */
 export const NO_VMCS = 0xffff_ffff;
 
+/** "No VMCS is linked": the value of the VMCS link pointer. */
+export const NO_LINK = 0xffff_ffff_ffff_ffffn;
+
+/** Bit 31 of the first word: the shadow-VMCS indicator (SDM 3C 25.2). */
+const SHADOW_INDICATOR = 0x8000_0000;
+
 if (VMCS_FIELDS_OFFSET + vmcsFields.length * 8 > VMCS_REGION_SIZE) {
   throw new Error('the VMCS fields outgrew their region');
 }
@@ -53,7 +59,11 @@ export class Vmcs {
   }
 
   get revision(): number {
-    return this.memory.u32[this.base >>> 2];
+    return this.memory.u32[this.base >>> 2] & ~SHADOW_INDICATOR;
+  }
+
+  get isShadow(): boolean {
+    return (this.memory.u32[this.base >>> 2] & SHADOW_INDICATOR) !== 0;
   }
 
   set abortIndicator(value: number) {

@@ -1,7 +1,7 @@
 /** Checks on the VMX controls, SDM 3C 27.2.1: a violation is VMfailValid with error 7. */
 import { Cr0 } from '../../cpu/registerBits.js';
 import type { AllowedSettings } from '../capabilities.js';
-import { allowedSettings, CR3_TARGET_COUNT } from '../capabilities.js';
+import { allowedSettings, CR3_TARGET_COUNT, VM_FUNCTIONS } from '../capabilities.js';
 import type { ControlField } from '../controls.js';
 import {
   entryControls,
@@ -154,6 +154,10 @@ const eptPointerRules: readonly EntryRule[] = eptPointerFormat.map(({ id, wordin
   },
 }));
 
+const switchesEptp = (entry: EntryView): boolean =>
+  (entry.secondary & Secondary.enableVmFunctions) !== 0 &&
+  (entry.value(Field.vmFunctionControls) & VM_FUNCTIONS) !== 0n;
+
 /** A control that may be 1 only together with "enable EPT". */
 const needsEpt = (id: string, name: string, control: number): EntryRule => ({
   id: `controls.${id}.ept`,
@@ -229,6 +233,40 @@ const executionRules: readonly EntryRule[] = [
         entry.secondary,
       ),
   },
+  {
+    id: 'controls.vmFunctionControls.reserved',
+    section: EXECUTION,
+    wording: 'If "enable VM functions" is 1, reserved bits in the VM-function controls must be 0.',
+    check: (entry) => {
+      if (!(entry.secondary & Secondary.enableVmFunctions)) return undefined;
+      const functions = entry.value(Field.vmFunctionControls);
+      return mustHold(
+        (functions & ~VM_FUNCTIONS) === 0n,
+        `no bit outside 0x${VM_FUNCTIONS.toString(16)}`,
+        functions,
+      );
+    },
+  },
+  {
+    id: 'controls.eptpSwitching.ept',
+    section: EXECUTION,
+    wording: 'If "EPTP switching" is 1, "enable EPT" must be 1.',
+    check: (entry) =>
+      mustHold(
+        !switchesEptp(entry) || (entry.secondary & Secondary.enableEpt) !== 0,
+        '"enable EPT" 1',
+        entry.secondary,
+      ),
+  },
+  pageAddress(Field.eptpListAddress, 'EPTP switching', switchesEptp),
+  ...[Field.vmreadBitmap, Field.vmwriteBitmap].map((bitmap) =>
+    pageAddress(bitmap, 'VMCS shadowing', (entry) => (entry.secondary & Secondary.vmcsShadowing) !== 0),
+  ),
+  pageAddress(
+    Field.virtualizationExceptionInformationAddress,
+    'EPT-violation #VE',
+    (entry) => (entry.secondary & Secondary.eptViolationVe) !== 0,
+  ),
   needsEpt('enablePml', 'enable PML', Secondary.enablePml),
   pageAddress(Field.pmlAddress, 'enable PML', (entry) => (entry.secondary & Secondary.enablePml) !== 0),
   needsEpt(

@@ -35,6 +35,15 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
     return vmFailInvalid(context);
   }
   const { vmcs } = context;
+  if (vmcs.isShadow) {
+    report(context, {
+      outcome: { vmInstructionError: 0 },
+      check: 'The current VMCS must not be a shadow VMCS.',
+      section: '27.1',
+      detail: `${mnemonic} with bit 31 of the revision identifier set: VMfailInvalid`,
+    });
+    return vmFailInvalid(context);
+  }
   if (state.interruptibility & Interruptibility.MOV_SS) {
     return refuse(context, VmError.ENTRY_EVENTS_BLOCKED_BY_MOV_SS, {
       check: 'Events must not be blocked by MOV SS.',

@@ -10,6 +10,7 @@ import { isPhysicalAddress } from '../physicalMemory.js';
 import { DEBUGCTL_BTF } from '../processorLimits.js';
 import { segmentDpl } from '../segmentFormat.js';
 import { readPdptes } from '../pdptes.js';
+import { NO_LINK } from '../vmcs.js';
 import type { EntryRule, EntryView, Violation } from './rules.js';
 import { hex, mustHold } from './rules.js';
 
@@ -202,8 +203,6 @@ const pendingDebugRules: readonly EntryRule[] = [
 
 // -------------------------------------------------------------- VMCS link pointer
 
-const NO_LINK = 0xffff_ffff_ffff_ffffn;
-
 const linkRule = (
   id: string,
   wording: string,
@@ -225,9 +224,17 @@ const linkPointerRules: readonly EntryRule[] = [
   ),
   linkRule(
     'revision',
-    'bits 31:0 of the region it points to must be the revision identifier.',
+    'bits 30:0 of the region it points to must be the revision identifier.',
     `revision identifier ${hex(VMCS_REVISION)} there`,
-    (entry, link) => entry.physical.read32(Number(link)) === VMCS_REVISION,
+    (entry, link) => (entry.physical.read32(Number(link)) & 0x7fff_ffff) === VMCS_REVISION,
+  ),
+  linkRule(
+    'shadow',
+    'bit 31 of the region it points to must be the "VMCS shadowing" control.',
+    'a shadow VMCS exactly with "VMCS shadowing"',
+    (entry, link) =>
+      entry.physical.read32(Number(link)) >>> 31 ===
+      ((entry.secondary & Secondary.vmcsShadowing) !== 0 ? 1 : 0),
   ),
   linkRule(
     'current',

@@ -5,6 +5,7 @@ import { enterGuest } from '../entry/enter.js';
 import { rootInstruction } from './checks.js';
 import { invalidationInstructions } from './invalidation.js';
 import { operationInstructions } from './operation.js';
+import { vmFunctionInstructions } from './vmFunctions.js';
 import { vmcsFieldInstructions } from './vmcsFields.js';
 import { vmcsPointerInstructions } from './vmcsPointers.js';
 
@@ -13,6 +14,7 @@ export const virtualizationInstructions = (context: VmxContext): Readonly<Record
   ...vmcsPointerInstructions(context),
   ...vmcsFieldInstructions(context),
   ...invalidationInstructions(context),
+  ...vmFunctionInstructions(context),
   vmlaunch: rootInstruction(() => enterGuest(context, 'VMLAUNCH')),
   vmresume: rootInstruction(() => enterGuest(context, 'VMRESUME')),
 });

@@ -18,27 +18,27 @@ const accessOf = (encoding: bigint): FieldAccess | undefined =>
 const operandBits = (processor: Processor): number => (is64BitMode(processor.state) ? 64 : 32);
 
 function vmread(context: VmxContext, processor: Processor, instruction: Instruction): ColdOutcome {
-  if (!context.hasCurrentVmcs) return vmFailInvalid(context);
+  const target = context.accessedVmcs;
+  if (!target) return vmFailInvalid(context);
   const encoding = readOperand(processor, instruction, 1);
   if (isFailure(encoding)) return failed(encoding);
   const access = accessOf(encoding);
   if (!access) return vmFail(context, VmError.UNSUPPORTED_VMCS_COMPONENT);
-  const { vmcs } = context;
-  const value = access.high ? BigInt(vmcs.readHigh(access.field)) : vmcs.read(access.field);
+  const value = access.high ? BigInt(target.readHigh(access.field)) : target.read(access.field);
   const failure = writeOperand(processor, instruction, 0, BigInt.asUintN(operandBits(processor), value));
   return failure === undefined ? vmSucceed(context) : failed(failure);
 }
 
 function vmwrite(context: VmxContext, processor: Processor, instruction: Instruction): ColdOutcome {
-  if (!context.hasCurrentVmcs) return vmFailInvalid(context);
+  const target = context.accessedVmcs;
+  if (!target) return vmFailInvalid(context);
   const source = readOperand(processor, instruction, 1);
   if (isFailure(source)) return failed(source);
   const encoding = readOperand(processor, instruction, 0);
   if (isFailure(encoding)) return failed(encoding);
   const access = accessOf(encoding);
   if (!access) return vmFail(context, VmError.UNSUPPORTED_VMCS_COMPONENT);
-  if (access.field.readOnly) return vmFail(context, VmError.VMWRITE_READ_ONLY_COMPONENT);
-  context.vmcs.writeEncoding(Number(encoding), BigInt.asUintN(operandBits(processor), source));
+  target.writeEncoding(Number(encoding), BigInt.asUintN(operandBits(processor), source));
   return vmSucceed(context);
 }
 

@@ -2,7 +2,7 @@
 import { failed, isFailure, readOperand, writeOperand } from '../../cpu/cold/operands.js';
 import type { ColdOutcome, ColdSemantics, Processor } from '../../cpu/seams.js';
 import type { Instruction } from '../../isa/instruction.js';
-import { VMCS_REGION_SIZE, VMCS_REVISION } from '../capabilities.js';
+import { VMCS_REGION_SIZE } from '../capabilities.js';
 import type { VmxContext } from '../context.js';
 import { VmError } from '../instructionErrors.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
@@ -26,12 +26,11 @@ function vmclear(context: VmxContext, processor: Processor, instruction: Instruc
 function vmptrld(context: VmxContext, processor: Processor, instruction: Instruction): ColdOutcome {
   const operand = readOperand(processor, instruction, 0);
   if (isFailure(operand)) return failed(operand);
-  const { state } = processor;
+  const { state, memory } = processor;
   if (!isPhysicalAddress(operand, VMCS_REGION_SIZE)) return vmFail(context, VmError.VMPTRLD_INVALID_ADDRESS);
   const address = Number(operand);
   if (address === state.vmxonPointer) return vmFail(context, VmError.VMPTRLD_VMXON_POINTER);
-  // Bit 31 set would be a shadow VMCS, which this processor does not have.
-  if (context.physical.read32(address) !== VMCS_REVISION) {
+  if (!Vmcs.isAt(memory, address)) {
     return vmFail(context, VmError.VMPTRLD_INCORRECT_REVISION);
   }
   state.currentVmcs = address;

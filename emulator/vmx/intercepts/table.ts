@@ -3,6 +3,8 @@ import type { Instruction } from '../../isa/instruction.js';
 import type { VmxContext } from '../context.js';
 import { Primary, Secondary } from '../controls.js';
 import { ExitReason } from '../exitReasons.js';
+import type { VmcsField } from '../fields.js';
+import { Field } from '../fields.js';
 import { controlRegisterIntercepts } from './controlRegisters.js';
 import {
   descriptorTableInformation,
@@ -15,6 +17,7 @@ import type { CauseDetails, Intercept } from './intercept.js';
 import { always, semanticsName } from './intercept.js';
 import { operandLinearAddress } from './linearAddress.js';
 import { pauseLoopExits } from './pauseLoop.js';
+import { vmcsAccessExits } from './vmcsShadowing.js';
 import { portAndMsrIntercepts } from './portsAndMsrs.js';
 
 const UNCONDITIONAL = '26.1.2';
@@ -65,8 +68,6 @@ const unconditionalIntercepts: readonly Intercept[] = [
   ...(
     [
       // Which operand is register-or-memory, and which is Reg2.
-      ['vmread', ExitReason.VMREAD, 0, 1],
-      ['vmwrite', ExitReason.VMWRITE, 1, 0],
       ['invept', ExitReason.INVEPT, 1, 0],
       ['invvpid', ExitReason.INVVPID, 1, 0],
     ] as const
@@ -78,11 +79,32 @@ const unconditionalIntercepts: readonly Intercept[] = [
   ),
 ];
 
+/** VMREAD and VMWRITE: which operand is register-or-memory, and which is the register with the encoding. */
+const vmcsAccess = (
+  instruction: string,
+  reason: number,
+  registerOrMemory: number,
+  register: number,
+  bitmap: VmcsField,
+): Intercept => ({
+  instructions: [instruction],
+  reason,
+  section: CONDITIONAL,
+  sentence: `${instruction.toUpperCase()} exits without VMCS shadowing, and where the bitmap marks the field.`,
+  exits: (context, decoded) => vmcsAccessExits(context, decoded, register, bitmap),
+  details: (_, decoded) => ({
+    qualification: displacement(decoded),
+    instructionInformation: twoOperandInformation(decoded, registerOrMemory, register),
+  }),
+});
+
 /** Identities in bits 29:28 of the instruction information, SDM 3C tables 28-12 and 28-13. */
 const descriptorTables = ['sgdt', 'sidt', 'lgdt', 'lidt'] as const;
 const systemSegments = ['sldt', 'str', 'lldt', 'ltr'] as const;
 
 const conditionalIntercepts: readonly Intercept[] = [
+  vmcsAccess('vmread', ExitReason.VMREAD, 0, 1, Field.vmreadBitmap),
+  vmcsAccess('vmwrite', ExitReason.VMWRITE, 1, 0, Field.vmwriteBitmap),
   byPrimary('hlt', ExitReason.HLT, Primary.hltExiting, 'HLT exiting'),
   byPrimary('rdpmc', ExitReason.RDPMC, Primary.rdpmcExiting, 'RDPMC exiting'),
   byPrimary('rdtsc', ExitReason.RDTSC, Primary.rdtscExiting, 'RDTSC exiting'),
