@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { execute } from '../cli/execute.js';
 import type { TraceLine } from '../cli/trace.js';
 import { traceHypercalls } from '../cli/trace.js';
+import { guestTranslation } from '../debug-adapter/debuggee/translation.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import { isFailed, prepareLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import type { HyperstepLaunchArguments } from '../debug-adapter/protocol.js';
@@ -24,24 +25,30 @@ export interface GuestRun {
   readonly status: number;
   readonly explanation: string | undefined;
   readonly calls: readonly TraceLine[];
+  /** Guest memory as it is at the end, by linear address, through the page tables of the vCPU that ran last. */
+  readGuest(address: number, length: number): Uint8Array;
 }
 
-/** `watch` may add observers before the machine starts. Throws with the diagnostics when the guest cannot be built. */
-export async function runGuest(
-  args: Omit<HyperstepLaunchArguments, '__restart'>,
-  watch: (launch: PreparedLaunch) => void = () => undefined,
-): Promise<GuestRun> {
+/** Throws with the diagnostics when the guest cannot be built. */
+export async function runGuest(args: HyperstepLaunchArguments): Promise<GuestRun> {
   const launch = await prepareLaunch(args, { platform: platformNode, installFolder: ROOT });
   if (isFailed(launch)) throw new Error(launch.diagnostics.map(formatDiagnostic).join('\n'));
   const serial: [number[], number[]] = [[], []];
   launch.machine.observers.onSerialOutput = (port, byte) => serial[port].push(byte);
   const calls: TraceLine[] = [];
   const report = traceHypercalls(launch, (line) => calls.push(JSON.parse(line) as TraceLine), true);
-  watch(launch);
+  let vmcs = 0;
+  const { onWorldSwitch } = launch.machine.observers;
+  launch.machine.observers.onWorldSwitch = (event) => {
+    ({ vmcs } = event);
+    return onWorldSwitch?.(event) ?? false;
+  };
   const outcome = await execute(launch, { time: 'fast', maxInstructions: MOST_INSTRUCTIONS });
   report.finish();
   const [console, log] = serial.map((bytes) => new TextDecoder().decode(Uint8Array.from(bytes)));
-  return { launch, console, log, ...outcome, calls };
+  const readGuest = (address: number, length: number): Uint8Array =>
+    launch.machine.readLinear(BigInt(address), length, guestTranslation(launch.machine, vmcs));
+  return { launch, console, log, ...outcome, calls, readGuest };
 }
 
 export const baseName = (file: string): string => path.basename(file);

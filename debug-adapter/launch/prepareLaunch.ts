@@ -1,6 +1,7 @@
 /** From launch arguments to a machine with its programs loaded: what the debugger and the command line share. */
 import { createMachine } from '../../emulator/machine/machine.js';
 import type { Machine } from '../../emulator/machine/machineTypes.js';
+import { findMultibootHeader } from '../../emulator/machine/loaders/multiboot.js';
 import { ImageError } from '../../emulator/machine/loaders/imageError.js';
 import { parseSize } from '../../emulator/machine/parseSize.js';
 import { buildGuest } from '../../toolchain/buildGuest.js';
@@ -103,6 +104,7 @@ export async function prepareLaunch(
     const hostElf = await platform.readFile(hostPath);
     if (!hostElf) return fail(missingHost(args.host ?? 'kvm', hostPath), hostPath);
     const host = { debugInfo: debugInfoOf(hostElf, hostPath), path: hostPath };
+    if (!findMultibootHeader(hostElf)) return fail('not a host: it has no multiboot header', hostPath);
     const machine = createMachine({
       memorySize: memory + HOST_MEMORY,
       image: hostElf,

@@ -79,6 +79,8 @@ export const Dr6 = bits({ BD: 13, BS: 14, BT: 15 });
 export const DR6_RESET = 0xffff_0ff0n;
 export const DR7_RESET = 0x400n;
 export const DR7_GD = 1n << 13n;
+/** L0, G0 to L3, G3. */
+export const DR7_ENABLES = 0xffn;
 
 /** Guest interruptibility state, SDM 3C table 25-3. */
 export const Interruptibility = { STI: 1, MOV_SS: 2, SMI: 4, NMI: 8 } as const;

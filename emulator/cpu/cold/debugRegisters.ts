@@ -2,7 +2,7 @@
 import type { Instruction, RegisterOperand } from '../../isa/instruction.js';
 import type { Fault } from '../fault.js';
 import { generalProtection, invalidOpcode, Vector } from '../fault.js';
-import { Cr4, Dr6, DR6_RESET, DR7_GD, DR7_RESET } from '../registerBits.js';
+import { Cr4, Dr6, DR6_RESET, DR7_ENABLES, DR7_GD, DR7_RESET } from '../registerBits.js';
 import type { ColdOutcome, ColdSemantics, Processor } from '../seams.js';
 import { Cold } from '../seams.js';
 import { readRegister, writeRegister } from './operands.js';
@@ -13,7 +13,6 @@ const ADDRESS_REGISTERS = ['dr0', 'dr1', 'dr2', 'dr3'] as const;
 /** Writable bits of DR6 and DR7; the others have their reset value. RTM is not offered. */
 const DR6_WRITABLE = 0xe00fn;
 const DR7_WRITABLE = 0xffff_23ffn;
-const DR7_ENABLES = 0xffn;
 
 function parts(instruction: Instruction): { debug: number; general: RegisterOperand } {
   const [first, second] = instruction.operands;

@@ -1,10 +1,11 @@
 /** VMLAUNCH and VMRESUME from the checks of SDM 3C 27.1 on. */
-import { Interruptibility } from '../../cpu/registerBits.js';
+import { DR7_ENABLES, Interruptibility } from '../../cpu/registerBits.js';
 import type { ColdOutcome } from '../../cpu/seams.js';
 import { Cold } from '../../cpu/seams.js';
 import type { EntryFailure } from '../../machine/worldSwitch.js';
 import type { VmxContext } from '../context.js';
 import { VmxOperation } from '../context.js';
+import { Entry } from '../controls.js';
 import { failEntry, vmExit } from '../exit.js';
 import { ExitReason } from '../exitReasons.js';
 import { Field } from '../fields.js';
@@ -72,6 +73,9 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
     return context.aborted ?? Cold.SWITCHED;
   }
 
+  if (entry.entry & Entry.loadDebugControls && vmcs.read(Field.guestDr7) & DR7_ENABLES) {
+    return { kind: 'unimplemented', what: 'hardware breakpoints (DR7 of the guest enables one)' };
+  }
   loadGuestState(context, entry);
   state.vmxOperation = VmxOperation.NON_ROOT;
   const refusedMsr = loadMsrs(

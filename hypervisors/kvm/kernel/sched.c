@@ -170,12 +170,17 @@ void block_current(enum hyperstep_thread_state state)
 	schedule();
 }
 
+/* A kick of the vCPU wakes its thread too: then it sleeps on. */
 void msleep(unsigned int msecs)
 {
-	local_irq_disable();
-	current->thread->wakeup_ns = sched_clock() + msecs * NS_PER_MS;
-	current->thread->state = HYPERSTEP_THREAD_SLEEPING;
-	schedule();
+	u64 deadline = sched_clock() + msecs * NS_PER_MS;
+
+	do {
+		local_irq_disable();
+		current->thread->wakeup_ns = deadline;
+		current->thread->state = HYPERSTEP_THREAD_SLEEPING;
+		schedule();
+	} while (sched_clock() < deadline);
 }
 
 static bool anyone_sleeps(void)
