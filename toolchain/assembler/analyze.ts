@@ -8,20 +8,19 @@ import type {
   LineState,
   NameReference,
 } from './analysis.js';
-import type { AssembleOptions } from './assemble.js';
-import { inReadingOrder } from './assemble.js';
+import type { AssembleOptions, SectionImage } from './assemble.js';
+import { ENTRY_SYMBOL, assembleSource, inReadingOrder, linkedSections, reportUndefined } from './assemble.js';
 import { Assembly } from './assembly.js';
 import { registerByName } from './instructionTable.js';
-import { linkedImage } from './link.js';
-import { evaluate } from './expression.js';
 import { AssemblyError } from './source.js';
-import { StatementReader } from './statements.js';
 import { parseLine } from './syntax.js';
 import type { LineSyntax } from './syntax.js';
 import { AssemblyTrace } from './trace.js';
 import type { StatementRecord } from './trace.js';
 import type { AssemblySymbol } from './symbols.js';
-import { addressOf } from './sections.js';
+import { offsetOf } from './sections.js';
+import type { Section } from './sections.js';
+import { evaluateNumber } from './value.js';
 
 /** Assembles a source and keeps what an editor asks for. Nothing is thrown for bad input. */
 export function analyze(options: AssembleOptions): Analysis {
@@ -49,7 +48,7 @@ class AssemblyAnalysis implements Analysis {
   readonly preprocessorMacros: Analysis['preprocessorMacros'];
   private readonly trace = new AssemblyTrace();
   private readonly assembly: Assembly;
-  private readonly contents: ReadonlyMap<unknown, Uint8Array>;
+  private readonly images: ReadonlyMap<Section, SectionImage>;
   private readonly syntaxes = new Map<string, LineSyntax[]>();
   private statementList: AnalyzedStatement[] | undefined;
   private statementsByPlace: Map<string, AnalyzedStatement[]> | undefined;
@@ -59,8 +58,10 @@ class AssemblyAnalysis implements Analysis {
   constructor(options: AssembleOptions) {
     this.file = options.fileName;
     this.assembly = new Assembly(options, this.trace);
-    new StatementReader(this.assembly).readMain();
-    this.contents = linkedImage(this.assembly);
+    const made = assembleSource(this.assembly, false);
+    // Other files may define what a part of a program leaves open.
+    if (this.assembly.symbols.isDefined(ENTRY_SYMBOL)) reportUndefined(this.assembly);
+    this.images = linkedSections(made, options);
     this.diagnostics = inReadingOrder(this.assembly.diagnostics.list);
     this.includes = this.trace.includes;
     this.macros = this.trace.macros;
@@ -69,15 +70,18 @@ class AssemblyAnalysis implements Analysis {
   }
 
   get sections(): readonly AnalyzedSection[] {
-    return this.assembly.sections.map(({ name, address, size, alignment, flags }) => ({
-      name,
-      address,
-      size,
-      alignment,
-      allocate: flags.allocate,
-      write: flags.write,
-      execute: flags.execute,
-    }));
+    return this.assembly.sections.map((section) => {
+      const { name, size, alignment, flags } = section;
+      return {
+        name,
+        address: this.images.get(section)?.address ?? 0n,
+        size,
+        alignment,
+        allocate: flags.allocate,
+        write: flags.write,
+        execute: flags.execute,
+      };
+    });
   }
 
   get statements(): readonly AnalyzedStatement[] {
@@ -87,15 +91,16 @@ class AssemblyAnalysis implements Analysis {
 
   get symbols(): ReadonlyMap<string, AnalyzedSymbol> {
     this.symbolMap ??= new Map(
-      Array.from(this.assembly.symbols.symbols, ([name, symbol]) => [name, analyzedSymbol(symbol)]),
+      Array.from(this.assembly.symbols.symbols, ([name, symbol]) => [name, this.symbol(symbol)]),
     );
     return this.symbolMap;
   }
 
-  private statement({ source, state, section, from, to }: StatementRecord): AnalyzedStatement {
-    const offset = section.offsets[from] ?? section.size;
-    const size = (section.offsets[to] ?? section.size) - offset;
-    const bytes = this.contents.get(section)?.subarray(offset, offset + size) ?? new Uint8Array(size);
+  private statement({ source, state, chunk, from, to }: StatementRecord): AnalyzedStatement {
+    const offset = offsetOf({ chunk, index: from });
+    const size = offsetOf({ chunk, index: to }) - offset;
+    const image = this.images.get(chunk.section);
+    const bytes = image?.bytes.subarray(offset, offset + size) ?? new Uint8Array(size);
     return {
       file: source.file,
       line: source.line,
@@ -105,12 +110,42 @@ class AssemblyAnalysis implements Analysis {
       bits: state.bits,
       syntax: state.syntax,
       expansion: source.expansion,
-      section: section.name,
+      section: chunk.section.name,
       offset,
-      address: section.address + BigInt(offset),
+      address: (image?.address ?? 0n) + BigInt(offset),
       size,
       bytes,
     };
+  }
+
+  private symbol(symbol: AssemblySymbol): AnalyzedSymbol {
+    const { name, binding, type, visibility, definedAt, location, common } = symbol;
+    const kind = location ? 'label' : common ? 'common' : symbol.isDefined ? 'assignment' : 'undefined';
+    return {
+      name,
+      kind,
+      binding,
+      type,
+      visibility,
+      definition: definedAt && {
+        file: definedAt.file,
+        line: definedAt.line,
+        ...definedAt.columns(0, /^[\w.$]*/.exec(definedAt.text)![0].length || definedAt.text.length),
+      },
+      section: location?.chunk.section.name,
+      value: this.symbolValue(symbol),
+    };
+  }
+
+  private symbolValue({ location, value }: AssemblySymbol): bigint | undefined {
+    if (location)
+      return (this.images.get(location.chunk.section)?.address ?? 0n) + BigInt(offsetOf(location));
+    try {
+      return value && evaluateNumber(value);
+    } catch (error) {
+      if (error instanceof AssemblyError) return undefined;
+      throw error;
+    }
   }
 
   statementsAt(file: string, line: number): readonly AnalyzedStatement[] {
@@ -277,32 +312,4 @@ function kindOf(text: string, macros: Analysis['macros']): AnalyzedStatement['ki
   if (/^[\w.$]+\s*==?(?!=)/.test(rest)) return 'assignment';
   if (macros.has(word)) return 'macro';
   return word.startsWith('.') ? 'directive' : 'instruction';
-}
-
-function analyzedSymbol(symbol: AssemblySymbol): AnalyzedSymbol {
-  const { name, binding, type, visibility, definedAt, location } = symbol;
-  return {
-    name,
-    kind: location ? 'label' : symbol.isDefined ? 'assignment' : 'undefined',
-    binding,
-    type,
-    visibility,
-    definition: definedAt && {
-      file: definedAt.file,
-      line: definedAt.line,
-      ...definedAt.columns(0, /^[\w.$]*/.exec(definedAt.text)![0].length || definedAt.text.length),
-    },
-    section: location?.section.name,
-    value: symbolValue(symbol),
-  };
-}
-
-function symbolValue({ location, value }: AssemblySymbol): bigint | undefined {
-  if (location) return addressOf(location);
-  try {
-    return value && evaluate(value).value;
-  } catch (error) {
-    if (error instanceof AssemblyError) return undefined;
-    throw error;
-  }
 }

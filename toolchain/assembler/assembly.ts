@@ -1,23 +1,40 @@
 import type { AssembleOptions } from './assemble.js';
-import type { Expression } from './expression.js';
+import type { Expression, SymbolReference } from './expression.js';
 import { constantValue } from './expression.js';
 import type { Bits } from './match.js';
+import type { Syntax } from './mnemonics.js';
+import { CallFrames } from './callFrames.js';
 import { Section, defaultSectionFlags } from './sections.js';
-import type { Fixup, Fragment, SectionFlags } from './sections.js';
+import type { Fixup, Fragment, SectionFlags, Subsection } from './sections.js';
 import { AssemblyError, Diagnostics } from './source.js';
 import type { SourceText } from './source.js';
 import { SymbolTable } from './symbols.js';
 import type { AssemblyTrace } from './trace.js';
 
+/** A part of a statement that refers to what this source does not define. */
+export interface UndefinedUse {
+  readonly symbol: SymbolReference;
+  readonly source: SourceText;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** What the statements read so far have made. */
 export class Assembly {
   readonly diagnostics = new Diagnostics();
   readonly sections: Section[] = [];
-  readonly symbols = new SymbolTable(() => this.section.here());
-  section: Section;
+  readonly symbols = new SymbolTable(() => this.chunk.here());
+  readonly callFrames = new CallFrames();
+  /** Every place that needs a symbol of another object; filled when the object is made. */
+  readonly undefinedUses: UndefinedUse[] = [];
+  /** Where statements put their bytes. */
+  chunk: Subsection;
   bits: Bits;
-  private previousSection: Section;
-  private readonly sectionStack: { section: Section; previous: Section }[] = [];
+  syntax: Syntax = { name: 'att', registerPrefix: true };
+  /** `.file` with a name, for the symbol table. */
+  fileName: string | undefined;
+  private previousChunk: Subsection;
+  private readonly sectionStack: { chunk: Subsection; previous: Subsection }[] = [];
 
   constructor(
     readonly options: AssembleOptions,
@@ -25,38 +42,49 @@ export class Assembly {
     readonly trace?: AssemblyTrace,
   ) {
     this.bits = options.bits;
-    this.section = this.previousSection = this.sectionNamed('.text');
+    if (options.syntax) this.syntax = options.syntax;
+    this.chunk = this.previousChunk = this.sectionNamed('.text').subsection(0);
+    this.sectionNamed('.data');
+    this.sectionNamed('.bss');
   }
 
-  /** The section of that name, made when it is new. */
+  get section(): Section {
+    return this.chunk.section;
+  }
+
+  /** The section of that name (and group), made when it is new. */
   sectionNamed(name: string, flags?: SectionFlags): Section {
-    const existing = this.sections.find((section) => section.name === name);
+    const existing = this.sections.find(
+      (section) => section.name === name && (!flags || section.flags.group === flags.group),
+    );
     if (existing) return existing;
     const section = new Section(name, flags ?? defaultSectionFlags(name));
     this.sections.push(section);
     return section;
   }
 
-  enterSection(section: Section): void {
-    this.previousSection = this.section;
-    this.section = section;
+  enterSection(section: Section, subsection = 0): void {
+    this.previousChunk = this.chunk;
+    this.chunk = section.subsection(subsection);
   }
 
-  pushSection(section: Section): void {
-    this.sectionStack.push({ section: this.section, previous: this.previousSection });
-    this.enterSection(section);
+  pushSection(section: Section, subsection = 0): void {
+    this.sectionStack.push({ chunk: this.chunk, previous: this.previousChunk });
+    this.enterSection(section, subsection);
   }
 
   /** @throws AssemblyError without a `.pushsection` */
   popSection(): void {
     const saved = this.sectionStack.pop();
     if (!saved) throw new AssemblyError('.popsection without .pushsection');
-    this.section = saved.section;
-    this.previousSection = saved.previous;
+    this.chunk = saved.chunk;
+    this.previousChunk = saved.previous;
   }
 
   swapSections(): void {
-    this.enterSection(this.previousSection);
+    const { chunk } = this;
+    this.chunk = this.previousChunk;
+    this.previousChunk = chunk;
   }
 
   /** @throws AssemblyError when the section has no room in the file */
@@ -66,7 +94,7 @@ export class Assembly {
         `section '${this.section.name}' holds no bytes: only space can be reserved in it`,
       );
     }
-    this.section.fragments.push(fragment);
+    this.chunk.add(fragment);
   }
 
   emitBytes(source: SourceText, bytes: Uint8Array, fixups: readonly Fixup[] = []): void {

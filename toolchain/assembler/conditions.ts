@@ -1,5 +1,5 @@
 import type { Assembly } from './assembly.js';
-import { constantValue, parseExpression } from './expression.js';
+import { bindNames, constantValue, parseExpression } from './expression.js';
 import { TokenReader, tokenize } from './lexer.js';
 import { splitOutsideLiterals } from './lines.js';
 import { AssemblyError } from './source.js';
@@ -59,7 +59,7 @@ function sameStrings(source: SourceText, from: number): boolean {
  */
 export function absoluteValue(assembly: Assembly, source: SourceText, from: number): bigint {
   const reader = new TokenReader(tokenize(source.text, from), source.text.length);
-  const expression = parseExpression(reader, assembly.symbols);
+  const expression = bindNames(parseExpression(reader), assembly.symbols);
   reader.expectEnd();
   const value = constantValue(expression);
   if (value === undefined) {

@@ -1,4 +1,4 @@
-import { constantValue, parseExpression } from './expression.js';
+import { bindNames, constantValue, parseExpression } from './expression.js';
 import type { Expression, NameResolver } from './expression.js';
 import { TokenReader, tokenize } from './lexer.js';
 import { splitOutsideLiterals } from './lines.js';
@@ -52,7 +52,7 @@ export class DirectiveArguments {
   }
 
   expression(): Expression {
-    return parseExpression(this.reader, this.names);
+    return bindNames(parseExpression(this.reader), this.names);
   }
 
   /** All operands as expressions. */

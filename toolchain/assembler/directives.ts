@@ -2,8 +2,10 @@ import type { Assembly } from './assembly.js';
 import { absoluteValue } from './conditions.js';
 import { DirectiveArguments } from './directiveArguments.js';
 import { dataDirectives } from './directivesData.js';
+import { frameDirectives } from './directivesFrame.js';
 import { sectionDirectives } from './directivesSection.js';
 import { symbolDirectives } from './directivesSymbol.js';
+import type { Syntax } from './mnemonics.js';
 import { AssemblyError } from './source.js';
 import type { SourceText } from './source.js';
 
@@ -13,13 +15,20 @@ const accepted: Directive = () => undefined;
 
 /** What changes nothing in a static link without relocations and unwind tables. */
 const ACCEPTED = [
-  '.file',
   '.loc',
-  '.ident',
-  '.att_syntax',
   '.arch',
-  '.version',
   '.extern',
+  '.att_mnemonic',
+  '.intel_mnemonic',
+  '.allow_index_reg',
+  '.disallow_index_reg',
+  '.sse_check',
+  '.operand_check',
+  '.gnu_attribute',
+  '.func',
+  '.endfunc',
+  '.lflags',
+  '.print',
   '.addrsig',
   '.addrsig_sym',
   '.loc_mark_labels',
@@ -31,8 +40,17 @@ const ACCEPTED = [
   '.nolist',
   '.psize',
   '.eject',
-  '.symver',
 ];
+
+/** `.intel_syntax noprefix`, `.att_syntax prefix`: the prefix is `%` before registers. */
+function syntax(name: Syntax['name'], usualPrefix: boolean): Directive {
+  return (assembly, args) => {
+    const { text } = args;
+    if (!['', 'prefix', 'noprefix'].includes(text))
+      throw new AssemblyError(`expected 'prefix' or 'noprefix'`, args.from);
+    assembly.syntax = { name, registerPrefix: text === '' ? usualPrefix : text === 'prefix' };
+  };
+}
 
 const otherDirectives: Readonly<Record<string, Directive>> = {
   ...Object.fromEntries(ACCEPTED.map((name) => [name, accepted])),
@@ -45,8 +63,11 @@ const otherDirectives: Readonly<Record<string, Directive>> = {
   '.code64': (assembly) => {
     assembly.bits = 64;
   },
-  '.intel_syntax': () => {
-    throw new AssemblyError('.intel_syntax is not supported: this assembler reads AT&T syntax');
+  '.intel_syntax': syntax('intel', false),
+  '.att_syntax': syntax('att', true),
+  '.file': (assembly, args) => {
+    // With a number before the name it is about `.loc`.
+    if (args.reader.peek()?.kind === 'string') assembly.fileName = args.optionalString();
   },
   '.error': (_, args) => {
     throw new AssemblyError(args.optionalString() ?? '.error directive');
@@ -56,9 +77,6 @@ const otherDirectives: Readonly<Record<string, Directive>> = {
   },
   '.warning': (assembly, args) => {
     assembly.diagnostics.report('warning', args.source, args.optionalString() ?? '.warning directive');
-  },
-  '.print': (assembly, args) => {
-    assembly.diagnostics.report('warning', args.source, args.optionalString() ?? '');
   },
   '.abort': () => {
     throw new AssemblyError('.abort directive');
@@ -71,13 +89,17 @@ const otherDirectives: Readonly<Record<string, Directive>> = {
 };
 
 const DIRECTIVES: ReadonlyMap<string, Directive> = new Map(
-  Object.entries({ ...otherDirectives, ...dataDirectives, ...sectionDirectives, ...symbolDirectives }),
+  Object.entries({
+    ...otherDirectives,
+    ...dataDirectives,
+    ...frameDirectives,
+    ...sectionDirectives,
+    ...symbolDirectives,
+  }),
 );
 
 /** Runs one directive. @throws AssemblyError */
 export function runDirective(assembly: Assembly, name: string, source: SourceText, from: number): void {
-  // Call frame information: the debugger unwinds assembly by frame pointers.
-  if (name.startsWith('.cfi_')) return;
   const directive = DIRECTIVES.get(name);
   if (!directive) throw new AssemblyError(`unknown directive '${name}'`, 0, name.length);
   directive(assembly, new DirectiveArguments(source, from, assembly.symbols));

@@ -4,6 +4,7 @@ import { decodeString } from './directiveArguments.js';
 import type { Directive } from './directives.js';
 import { constantValue } from './expression.js';
 import { fitsEither } from './encode.js';
+import { writeInteger } from './integers.js';
 import type { Fixup } from './sections.js';
 import { AssemblyError } from './source.js';
 
@@ -23,7 +24,7 @@ function emitInteger(assembly: Assembly, args: DirectiveArguments, size: Fixup['
   const bytes = new Uint8Array(size);
   const value = constantValue(expression);
   if (value === undefined) {
-    const range = size === 8 ? 'truncate' : 'warn';
+    const range = size >= 8 ? 'truncate' : 'warn';
     assembly.emitBytes(source, bytes, [{ offset: 0, size, expression, relative: 'no', range }]);
     return;
   }
@@ -33,15 +34,6 @@ function emitInteger(assembly: Assembly, args: DirectiveArguments, size: Fixup['
   }
   writeInteger(bytes, 0, size, value);
   assembly.emitBytes(source, bytes);
-}
-
-/** Writes the low `size` bytes of a number. */
-export function writeInteger(bytes: Uint8Array, offset: number, size: number, value: bigint): void {
-  let rest = BigInt.asUintN(size * 8, value);
-  for (let index = 0; index < size; index++) {
-    bytes[offset + index] = Number(rest & 0xffn);
-    rest >>= 8n;
-  }
 }
 
 /** `.float`, `.double`. */
@@ -158,6 +150,82 @@ function readFile(assembly: Assembly, args: DirectiveArguments, path: string): U
   return found.bytes;
 }
 
+/** `.dcb.w count, value` */
+function counted(size: 1 | 2 | 4): Directive {
+  return (assembly, args) => {
+    const count = args.expression();
+    const pattern = new Uint8Array(size);
+    writeInteger(pattern, 0, size, BigInt(args.optionalNumber() ?? 0));
+    args.end();
+    assembly.emitFill(args.source, count, pattern);
+  };
+}
+
+/** `.nops count, longest`: the count of bytes. */
+const nops: Directive = (assembly, args) => {
+  const count = args.expression();
+  args.optionalNumber();
+  args.end();
+  assembly.emit({ kind: 'nops', source: args.source, count, bits: assembly.bits, size: 0 });
+};
+
+/** `.string16` and its like: every character as a number of that size. */
+function wideStrings(size: 2 | 4 | 8): Directive {
+  return (assembly, args) => {
+    const { reader } = args;
+    while (!reader.atEnd()) {
+      const token = reader.next()!;
+      if (token.kind !== 'string')
+        throw new AssemblyError('expected a string in quotes', token.start, token.end);
+      const text = [...decodeString(token.text), 0];
+      const bytes = new Uint8Array(text.length * size);
+      text.forEach((character, index) => {
+        bytes[index * size] = character;
+      });
+      assembly.emitBytes(args.source, bytes);
+      if (!reader.accept(',')) reader.expectEnd();
+    }
+  };
+}
+
+/** `.tfloat`: the 80-bit format of the x87 in 10 bytes, `.ldouble` in 16 or 12. */
+function extendedFloats(size: (bits: 32 | 64) => number): Directive {
+  return (assembly, args) => {
+    for (const { text, start, end } of args.parts()) {
+      const value = Number(text.replace(/^0[a-zA-Z]/, ''));
+      if (text === '' || Number.isNaN(value))
+        throw new AssemblyError(`bad floating-point number '${text}'`, start, end);
+      const bytes = new Uint8Array(size(assembly.options.bits));
+      bytes.set(extendedPrecision(value));
+      assembly.emitBytes(args.source, bytes);
+    }
+  };
+}
+
+/** SDM 1, 4.2.2: sign and exponent of 16 bits above a significand of 64 with an explicit integer bit. */
+function extendedPrecision(value: number): Uint8Array {
+  const double = new DataView(new ArrayBuffer(8));
+  double.setFloat64(0, value);
+  const bits = double.getBigUint64(0);
+  const sign = bits >> 63n;
+  const exponent = (bits >> 52n) & 0x7ffn;
+  const fraction = bits & 0xfffffffffffffn;
+  const bytes = new Uint8Array(10);
+  if (exponent === 0n && fraction === 0n) {
+    writeInteger(bytes, 8, 2, sign << 15n);
+    return bytes;
+  }
+  let significand = (fraction | (exponent === 0n ? 0n : 1n << 52n)) << 11n;
+  let power = exponent === 0x7ffn ? 0x7fffn : (exponent === 0n ? 1n : exponent) - 1023n + 16383n;
+  while (significand >> 63n === 0n) {
+    significand <<= 1n;
+    power--;
+  }
+  writeInteger(bytes, 0, 8, significand);
+  writeInteger(bytes, 8, 2, (sign << 15n) | power);
+  return bytes;
+}
+
 export const dataDirectives: Readonly<Record<string, Directive>> = {
   '.byte': integers(1),
   '.word': integers(2),
@@ -178,6 +246,27 @@ export const dataDirectives: Readonly<Record<string, Directive>> = {
   '.asciz': strings([0]),
   '.string': strings([0]),
   '.string8': strings([0]),
+  '.string16': wideStrings(2),
+  '.string32': wideStrings(4),
+  '.string64': wideStrings(8),
+  '.tfloat': extendedFloats(() => 10),
+  '.ldouble': extendedFloats((bits) => (bits === 64 ? 16 : 12)),
+  '.dc.b': integers(1),
+  '.dc.w': integers(2),
+  '.dc.l': integers(4),
+  '.dc': integers(2),
+  '.dc.s': floats(4),
+  '.dc.d': floats(8),
+  '.dcb': counted(2),
+  '.dcb.b': counted(1),
+  '.dcb.w': counted(2),
+  '.dcb.l': counted(4),
+  '.ds': counted(2),
+  '.ds.b': counted(1),
+  '.ds.w': counted(2),
+  '.ds.l': counted(4),
+  '.nops': nops,
+  '.nop': (assembly, args) => assembly.emitBytes(args.source, Uint8Array.of(0x90)),
   '.zero': space,
   '.skip': space,
   '.space': space,

@@ -1,6 +1,10 @@
+import type { Assembly } from './assembly.js';
 import type { Directive } from './directives.js';
+import type { Expression } from './expression.js';
 import { AssemblyError } from './source.js';
-import type { AssemblySymbol, SymbolType } from './symbols.js';
+import type { SourceText } from './source.js';
+import { AssemblySymbol } from './symbols.js';
+import type { SymbolType } from './symbols.js';
 
 function forNames(action: (symbol: AssemblySymbol) => void): Directive {
   return (assembly, args) => {
@@ -11,14 +15,16 @@ function forNames(action: (symbol: AssemblySymbol) => void): Directive {
 const TYPES: Readonly<Record<string, SymbolType>> = {
   function: 'function',
   stt_func: 'function',
-  gnu_indirect_function: 'function',
+  gnu_indirect_function: 'ifunc',
+  stt_gnu_ifunc: 'ifunc',
   object: 'object',
   stt_object: 'object',
   notype: 'notype',
   stt_notype: 'notype',
   common: 'object',
-  gnu_unique_object: 'object',
+  gnu_unique_object: 'unique',
   tls_object: 'tls',
+  stt_tls: 'tls',
 };
 
 /** `.type name, @function`: also `%function`, `"function"` and `STT_FUNC`. */
@@ -50,38 +56,76 @@ function assignment(isFixed: boolean): Directive {
   };
 }
 
-/** `.comm name, size, alignment`: space in .bss, unless a label of that name has it already. */
-function common(isGlobal: boolean): Directive {
+/** `.comm name, size, alignment`: space that the linker makes room for; of a local name room in .bss. */
+function common(isLocal: boolean): Directive {
   return (assembly, args) => {
     const name = args.name();
     args.reader.expect(',');
     const length = args.number();
-    const alignment = args.optionalNumber() ?? Math.min(32, 2 ** Math.floor(Math.log2(Math.max(1, length))));
+    const alignment = args.optionalNumber() ?? defaultAlignment(length);
     args.end();
     if (length < 0 || !Number.isInteger(Math.log2(alignment)))
       throw new AssemblyError('bad size or alignment', args.from);
     const symbol = assembly.symbols.get(name);
-    if (isGlobal && symbol.binding === 'local') symbol.binding = 'global';
-    if (symbol.isDefined) return;
+    if (symbol.isDefined) throw new AssemblyError(`symbol '${name}' is already defined`);
     symbol.type = 'object';
-    symbol.sizeExpression = { kind: 'constant', value: BigInt(length), start: 0, end: 0 };
-    const bss = assembly.sectionNamed('.bss');
-    bss.alignment = Math.max(bss.alignment, alignment);
-    const { source } = args;
-    bss.fragments.push({
-      kind: 'align',
-      source,
-      alignment,
-      pattern: undefined,
-      limit: Infinity,
-      bits: assembly.bits,
-      size: 0,
-    });
-    assembly.symbols.defineLabel(name, bss.here(), source);
-    const count = { kind: 'constant', value: BigInt(length), start: 0, end: 0 } as const;
-    bss.fragments.push({ kind: 'fill', source, count, pattern: Uint8Array.of(0), size: length });
+    symbol.sizeExpression = constant(length);
+    if (isLocal || symbol.isDeclaredLocal) {
+      reserve(assembly, symbol.name, length, alignment, args.source);
+      return;
+    }
+    if (symbol.binding === 'local') symbol.binding = 'global';
+    symbol.common = { size: BigInt(length), alignment };
+    symbol.definedAt = args.source;
   };
 }
+
+const constant = (value: number): Expression => ({
+  kind: 'constant',
+  value: BigInt(value),
+  start: 0,
+  end: 0,
+});
+
+/** GNU as aligns by the size, up to 16 bytes in .bss and 32 for the linker. */
+function defaultAlignment(length: number): number {
+  return Math.min(32, 2 ** Math.floor(Math.log2(Math.max(1, length))));
+}
+
+function reserve(
+  assembly: Assembly,
+  name: string,
+  length: number,
+  alignment: number,
+  source: SourceText,
+): void {
+  const section = assembly.sectionNamed('.bss');
+  const chunk = section.subsection(0);
+  section.alignment = Math.max(section.alignment, alignment);
+  const { bits } = assembly;
+  chunk.add({ kind: 'align', source, alignment, pattern: undefined, limit: Infinity, bits, size: 0 });
+  assembly.symbols.defineLabel(name, chunk.here(), source);
+  chunk.add({ kind: 'fill', source, count: constant(length), pattern: Uint8Array.of(0), size: length });
+}
+
+/** `.symver name, name@version`: a second name of the same value. */
+const symver: Directive = (assembly, args) => {
+  const [name, version] = args.parts();
+  if (!name || !version?.text.includes('@'))
+    throw new AssemblyError('expected name, name@version', args.from);
+  assembly.symbols.get(name.text).versions.push(version.text);
+};
+
+/** `.weakref alias, target`: a weak reference under another name. */
+const weakref: Directive = (assembly, args) => {
+  const alias = args.name();
+  args.reader.expect(',');
+  const target = args.expression();
+  args.end();
+  if (target.kind === 'symbol' && target.symbol instanceof AssemblySymbol && !target.symbol.isDefined)
+    target.symbol.binding = 'weak';
+  assembly.symbols.assign(alias, target, args.source);
+};
 
 export const symbolDirectives: Readonly<Record<string, Directive>> = {
   '.globl': forNames((symbol) => {
@@ -92,6 +136,7 @@ export const symbolDirectives: Readonly<Record<string, Directive>> = {
   }),
   '.local': forNames((symbol) => {
     symbol.binding = 'local';
+    symbol.isDeclaredLocal = true;
   }),
   '.weak': forNames((symbol) => {
     symbol.binding = 'weak';
@@ -110,6 +155,10 @@ export const symbolDirectives: Readonly<Record<string, Directive>> = {
   '.set': assignment(false),
   '.equ': assignment(false),
   '.equiv': assignment(true),
-  '.comm': common(true),
-  '.lcomm': common(false),
+  '.comm': common(false),
+  '.common': common(false),
+  '.lcomm': common(true),
+  '.symver': symver,
+  '.weakref': weakref,
+  '.eqv': assignment(true),
 };

@@ -1,4 +1,5 @@
 import { Encoder, Instruction, OpKind, Register, RegisterExt, RoundingControl } from 'iced-x86';
+import type { EncodingWish } from './choose.js';
 import type { Expression } from './expression.js';
 import { constantValue } from './expression.js';
 import { registerBits } from './instructionTable.js';
@@ -87,7 +88,12 @@ function encoderFor(bits: Bits): Encoder {
 }
 
 /** Encodes one match; undefined when a value does not fit this form. */
-export function encodeMatch(match: Match, written: readonly Operand[], bits: Bits): Encoding | undefined {
+export function encodeMatch(
+  match: Match,
+  written: readonly Operand[],
+  bits: Bits,
+  wish: EncodingWish = {},
+): Encoding | undefined {
   const instruction = new Instruction();
   try {
     instruction.code = match.form.code;
@@ -95,11 +101,11 @@ export function encodeMatch(match: Match, written: readonly Operand[], bits: Bit
     const isSet = match.form.kinds[0]?.startsWith('farbr')
       ? setFarTarget(instruction, match, pending)
       : match.operands.every((operand, index) =>
-          setOperand(instruction, match, index, operand, bits, pending),
+          setOperand(instruction, match, index, operand, bits, pending, wish),
         );
     if (!isSet) return undefined;
     setDecorations(instruction, written);
-    return encode(instruction, bits, pending);
+    return encode(instruction, bits, pending, wish);
   } finally {
     instruction.free();
   }
@@ -109,8 +115,10 @@ function encode(
   instruction: Instruction,
   bits: Bits,
   pending: readonly PendingField[],
+  wish: EncodingWish,
 ): Encoding | undefined {
   const encoder = encoderFor(bits);
+  encoder.preventVEX2 = wish.encoding === 'vex3';
   try {
     encoder.encode(instruction, 0n);
   } catch {
@@ -142,6 +150,7 @@ function setOperand(
   operand: FormOperand,
   bits: Bits,
   pending: PendingField[],
+  wish: EncodingWish,
 ): boolean {
   const kind = match.form.kinds[index];
   if (operand === 'implied') return setImplied(instruction, kind, index, match, bits);
@@ -160,7 +169,7 @@ function setOperand(
         if (kind !== 'es_rDI') setSegment(instruction, operand);
         return true;
       }
-      return setMemory(instruction, match, index, operand, bits, pending);
+      return setMemory(instruction, match, index, operand, bits, pending, wish);
   }
 }
 
@@ -299,6 +308,7 @@ function setMemory(
   memory: MemoryOperand,
   bits: Bits,
   pending: PendingField[],
+  { displacement: wantedDisplacement }: EncodingWish,
 ): boolean {
   const kind = form.kinds[index];
   instruction.setOpKind(index, OpKind.Memory);
@@ -334,6 +344,7 @@ function setMemory(
     BigInt.asIntN(64, constant!),
     addressBits,
     kind === 'mem_offs',
+    wantedDisplacement,
   );
 }
 
@@ -350,6 +361,7 @@ function setConstantDisplacement(
   value: bigint,
   addressBits: Bits,
   isAbsolute: boolean,
+  wanted: EncodingWish['displacement'],
 ): boolean {
   if (!isAbsolute && !(addressBits === 64 ? fitsSigned(value, 32) : fitsEither(value, addressBits)))
     return false;
@@ -360,6 +372,8 @@ function setConstantDisplacement(
   );
   if (base === Register.None || base === Register.RIP || base === Register.EIP || isAbsolute) {
     instruction.memoryDisplSize = addressBits / 8;
+  } else if (wanted !== undefined) {
+    instruction.memoryDisplSize = wanted === 8 ? 1 : addressBits / 8;
   } else if (signed === 0n) {
     const needsByte = [Register.RBP, Register.EBP, Register.R13, Register.R13D, Register.BP].includes(base);
     instruction.memoryDisplSize = needsByte ? 1 : 0;

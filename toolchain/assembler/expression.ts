@@ -1,6 +1,6 @@
 import { AssemblyError } from './source.js';
 import type { TokenReader } from './lexer.js';
-import { addressOf, fixedDistance } from './sections.js';
+import { fixedDistance } from './sections.js';
 import type { Location } from './sections.js';
 
 /** `start` and `end` are offsets in the statement that the part was written in. */
@@ -13,15 +13,27 @@ export interface SymbolReference {
   readonly name: string;
   /** The value once all is assembled: an expression, a location, or undefined. */
   definition(): Expression | Location | undefined;
-  /** An undefined weak symbol is 0. */
-  readonly isWeak: boolean;
 }
+
+export interface NameExpression {
+  readonly kind: 'name';
+  readonly name: string;
+  readonly meaning: 'symbol' | 'localLabel' | 'here';
+  readonly start: number;
+  readonly end: number;
+}
+
+export type BinaryExpression = Expression & { readonly kind: 'binary' };
 
 export type Expression = Range &
   (
     | { readonly kind: 'constant'; readonly value: bigint }
     | { readonly kind: 'location'; readonly location: Location }
     | { readonly kind: 'symbol'; readonly symbol: SymbolReference }
+    /** A name that has not been looked up: so expressions can be kept from one run to the next. */
+    | NameExpression
+    /** `operand@relocation` */
+    | { readonly kind: 'relocated'; readonly relocation: string; readonly operand: Expression }
     | { readonly kind: 'unary'; readonly operator: string; readonly operand: Expression }
     | {
         readonly kind: 'binary';
@@ -31,11 +43,9 @@ export type Expression = Range &
       }
   );
 
-/** What names mean while a statement is parsed. */
+/** What names mean at a place of the source. */
 export interface NameResolver {
-  symbol(name: string, range: Range): Expression;
-  localLabel(text: string, range: Range): Expression;
-  here(range: Range): Expression;
+  resolve(name: NameExpression): Expression;
 }
 
 /** Binding strengths of GNU as ("Infix Operators"), which are not those of C. */
@@ -62,7 +72,7 @@ const PRECEDENCE: Readonly<Record<string, number>> = {
   '>>': 6,
 };
 
-const signed64 = (value: bigint): bigint => BigInt.asIntN(64, value);
+export const signed64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 const truth = (value: boolean): bigint => (value ? -1n : 0n);
 
 const BINARY: Readonly<Record<string, (left: bigint, right: bigint) => bigint>> = {
@@ -88,7 +98,7 @@ const BINARY: Readonly<Record<string, (left: bigint, right: bigint) => bigint>> 
   '>>': (left, right) => (right >= 0n && right < 64n ? BigInt.asUintN(64, left) >> right : 0n),
 };
 
-const UNARY: Readonly<Record<string, (operand: bigint) => bigint>> = {
+export const UNARY: Readonly<Record<string, (operand: bigint) => bigint>> = {
   '-': (operand) => -operand,
   '+': (operand) => operand,
   '~': (operand) => ~operand,
@@ -96,14 +106,14 @@ const UNARY: Readonly<Record<string, (operand: bigint) => bigint>> = {
 };
 
 /** @throws AssemblyError when the tokens at the reader's position start no expression */
-export function parseExpression(reader: TokenReader, names: NameResolver, minimum = 1): Expression {
-  let left = parsePrimary(reader, names);
+export function parseExpression(reader: TokenReader, minimum = 1): Expression {
+  let left = parsePrimary(reader);
   for (;;) {
     const token = reader.peek();
     const precedence = token?.kind === 'punctuation' ? PRECEDENCE[token.text] : undefined;
     if (!token || precedence === undefined || precedence < minimum) return left;
     reader.next();
-    const right = parseExpression(reader, names, precedence + 1);
+    const right = parseExpression(reader, precedence + 1);
     left = foldConstants({
       kind: 'binary',
       operator: token.text,
@@ -115,19 +125,19 @@ export function parseExpression(reader: TokenReader, names: NameResolver, minimu
   }
 }
 
-function parsePrimary(reader: TokenReader, names: NameResolver): Expression {
+function parsePrimary(reader: TokenReader): Expression {
   const token = reader.peek();
   if (!token) throw reader.error('expected an expression');
   if (token.kind === 'punctuation') {
     if (token.text === '(') {
       reader.next();
-      const inner = parseExpression(reader, names);
+      const inner = parseExpression(reader);
       reader.expect(')');
-      return inner;
+      return parseRelocation(inner, reader);
     }
     if (token.text in UNARY) {
       reader.next();
-      const operand = parsePrimary(reader, names);
+      const operand = parsePrimary(reader);
       return foldConstants({
         kind: 'unary',
         operator: token.text,
@@ -145,33 +155,41 @@ function parsePrimary(reader: TokenReader, names: NameResolver): Expression {
       return { kind: 'constant', value: token.value, start, end };
     case 'localLabel':
       reader.next();
-      return names.localLabel(token.text, { start, end });
+      return parseRelocation({ kind: 'name', name: token.text, meaning: 'localLabel', start, end }, reader);
     case 'name':
     case 'string':
       reader.next();
-      skipRelocationSuffix(reader);
-      return token.text === '.' ? names.here({ start, end }) : names.symbol(token.text, { start, end });
+      return parseRelocation(
+        { kind: 'name', name: token.text, meaning: token.text === '.' ? 'here' : 'symbol', start, end },
+        reader,
+      );
     case 'register':
       throw reader.error(`expected an expression, found the register %${token.text}`);
   }
 }
 
-/** `symbol@PLT`: in a static link the procedure linkage table is not needed. */
-function skipRelocationSuffix(reader: TokenReader): void {
-  if (!reader.is('@') || reader.peek(1)?.kind !== 'name') return;
+/** `operand@PLT`: the operand with the relocation operator that follows it. */
+export function parseRelocation(operand: Expression, reader: TokenReader): Expression {
+  if (!reader.is('@') || reader.peek(1)?.kind !== 'name') return operand;
   const suffix = reader.peek(1)!;
-  if (!/^plt$/i.test(suffix.text)) {
-    throw new AssemblyError(
-      `relocation '@${suffix.text}' is not supported in a static link`,
-      suffix.start,
-      suffix.end,
-    );
-  }
+  const relocation = suffix.text.toLowerCase();
+  if (!RELOCATION_OPERATORS.has(relocation))
+    throw new AssemblyError(`unknown relocation operator '@${suffix.text}'`, suffix.start, suffix.end);
   reader.next();
   reader.next();
+  return { kind: 'relocated', relocation, operand, start: operand.start, end: suffix.end };
 }
 
-function foldConstants(expression: Expression): Expression {
+/** GNU as, "x86-Dependent Features", "Relocations". */
+const RELOCATION_OPERATORS: ReadonlySet<string> = new Set(
+  (
+    'plt pltoff got gotoff gotpcrel gotplt tlsgd tlsldm tlsld gottpoff tpoff ntpoff dtpoff gotntpoff indntpoff ' +
+    'size tlsdesc tlscall secrel32'
+  ).split(' '),
+);
+
+/** A constant when its parts are. */
+export function foldConstants(expression: Expression): Expression {
   const value = constantValue(expression);
   return value === undefined
     ? expression
@@ -188,6 +206,8 @@ export function constantValue(expression: Expression): bigint | undefined {
       return expression.value;
     case 'location':
     case 'symbol':
+    case 'name':
+    case 'relocated':
       return undefined;
     case 'unary': {
       const operand = constantValue(expression.operand);
@@ -227,71 +247,33 @@ export function splitLocation(expression: Expression): { location: Location; add
   return { location: base.location, addend: base.addend + (expression.operator === '+' ? addend : -addend) };
 }
 
-function applyBinary(expression: Expression & { kind: 'binary' }, left: bigint, right: bigint): bigint {
+export function applyBinary(expression: BinaryExpression, left: bigint, right: bigint): bigint {
   if (right === 0n && (expression.operator === '/' || expression.operator === '%')) {
     throw new AssemblyError('division by zero', expression.start, expression.end);
   }
   return signed64(BINARY[expression.operator](left, right));
 }
 
-/** A value after layout. */
-export interface Value {
-  readonly value: bigint;
-  /** It moves with the image: an address, not a number. */
-  readonly isAddress: boolean;
-}
-
-/** A symbol that nothing defines was used. */
-export class UndefinedSymbolError extends AssemblyError {}
-
-/**
- * The value of an expression after layout.
- * @throws UndefinedSymbolError, AssemblyError
- */
-export function evaluate(expression: Expression, depth = 0): Value {
-  if (depth > 200) throw new AssemblyError('a symbol is defined by itself', expression.start, expression.end);
+/** The expression with what its names mean at this place; itself when it has none. */
+export function bindNames(expression: Expression, names: NameResolver): Expression {
   switch (expression.kind) {
-    case 'constant':
-      return { value: expression.value, isAddress: false };
-    case 'location':
-      return { value: addressOf(expression.location), isAddress: expression.location.section.flags.allocate };
-    case 'symbol':
-      return evaluateSymbol(expression, depth);
+    case 'name':
+      return names.resolve(expression);
+    case 'relocated': {
+      const operand = bindNames(expression.operand, names);
+      return operand === expression.operand ? expression : { ...expression, operand };
+    }
     case 'unary': {
-      const operand = evaluate(expression.operand, depth + 1);
-      return { value: signed64(UNARY[expression.operator](operand.value)), isAddress: false };
+      const operand = bindNames(expression.operand, names);
+      return operand === expression.operand ? expression : foldConstants({ ...expression, operand });
     }
     case 'binary': {
-      const left = evaluate(expression.left, depth + 1);
-      const right = evaluate(expression.right, depth + 1);
-      return {
-        value: applyBinary(expression, left.value, right.value),
-        isAddress: isAddressResult(expression.operator, left, right),
-      };
+      const left = bindNames(expression.left, names);
+      const right = bindNames(expression.right, names);
+      const isSame = left === expression.left && right === expression.right;
+      return isSame ? expression : foldConstants({ ...expression, left, right });
     }
-  }
-}
-
-function isAddressResult(operator: string, left: Value, right: Value): boolean {
-  if (operator === '+') return left.isAddress || right.isAddress;
-  if (operator === '-') return left.isAddress && !right.isAddress;
-  return false;
-}
-
-function evaluateSymbol(expression: Expression & { kind: 'symbol' }, depth: number): Value {
-  const { symbol, start, end } = expression;
-  const definition = symbol.definition();
-  if (!definition) {
-    if (symbol.isWeak) return { value: 0n, isAddress: false };
-    throw new UndefinedSymbolError(`undefined symbol '${symbol.name}'`, start, end);
-  }
-  if (!('kind' in definition)) return { value: addressOf(definition), isAddress: true };
-  // Ranges inside a definition belong to another statement.
-  try {
-    return evaluate(definition, depth + 1);
-  } catch (error) {
-    if (!(error instanceof AssemblyError)) throw error;
-    const Kind = error instanceof UndefinedSymbolError ? UndefinedSymbolError : AssemblyError;
-    throw new Kind(error.message, start, end);
+    default:
+      return expression;
   }
 }

@@ -1,17 +1,17 @@
-import { encodeMatch } from './encode.js';
+import { chooseEncodings } from './choose.js';
+import type { Choice, EncodingWish } from './choose.js';
 import type { Encoding } from './encode.js';
-import type { NameResolver } from './expression.js';
-import { constantValue } from './expression.js';
+import { bindNames, constantValue } from './expression.js';
+import type { Expression, NameExpression, NameResolver } from './expression.js';
 import { formsOf } from './instructionTable.js';
-import type { InstructionForm } from './instructionTable.js';
+import { parseIntelOperands } from './intelOperands.js';
 import { TokenReader, tokenize } from './lexer.js';
-import { fillForm, intelOrder, suitsMnemonic } from './match.js';
-import type { Bits, Match } from './match.js';
-import { meaningsOf } from './mnemonics.js';
-import type { MnemonicMeaning } from './mnemonics.js';
+import type { Bits } from './match.js';
+import { intelMeaningsOf, meaningsOf } from './mnemonics.js';
+import type { MnemonicMeaning, Syntax } from './mnemonics.js';
 import { parseOperands } from './operands.js';
 import type { Operand } from './operands.js';
-import type { Fragment } from './sections.js';
+import type { Fixup, Fragment } from './sections.js';
 import { AssemblyError } from './source.js';
 import type { SourceText } from './source.js';
 
@@ -57,6 +57,27 @@ const PREFIX_ORDER: Readonly<Record<number, number>> = {
 /** `jne,pt`: predict taken, `,pn`: not taken. */
 const BRANCH_HINTS: Readonly<Record<string, number>> = { ',pt': 0x3e, ',pn': 0x2e };
 
+/** Pseudo-prefixes of GNU as ("x86-Dependent Features", "Instruction Naming"). */
+const WISHES: Readonly<Record<string, EncodingWish>> = {
+  vex: { encoding: 'vex' },
+  vex2: { encoding: 'vex' },
+  vex3: { encoding: 'vex3' },
+  evex: { encoding: 'evex' },
+  disp8: { displacement: 8 },
+  disp16: { displacement: 32 },
+  disp32: { displacement: 32 },
+  load: { direction: 'load' },
+  store: { direction: 'store' },
+  rex: { rex: true },
+  nooptimize: {},
+};
+/** `mov.s` and the like say the same. */
+const SUFFIX_WISHES: Readonly<Record<string, EncodingWish>> = {
+  s: { direction: 'other' },
+  d8: { displacement: 8 },
+  d32: { displacement: 32 },
+};
+
 /** `rex`, `rex.wrxb`: the letters are the bits of the prefix (SDM 2A 2.2.1.2). */
 function rexPrefix(name: string, bits: Bits): number | undefined {
   const letters = /^rex(?:\.([wrxb]+))?$/.exec(name);
@@ -69,265 +90,204 @@ export interface AssembledInstruction {
   readonly warning?: string;
 }
 
+/** How a statement is to be read. */
+export interface InstructionMode {
+  readonly bits: Bits;
+  readonly syntax: Syntax;
+}
+
+/** An instruction as its text alone says it: names are not looked up, so equal statements share it. */
+interface ParsedInstruction {
+  readonly prefixes: readonly number[];
+  readonly name: string;
+  readonly meanings: readonly MnemonicMeaning[];
+  readonly operands: readonly Operand[];
+  readonly names: readonly NameExpression[];
+  readonly wish: EncodingWish;
+  /** The encoding while no name stands for a number; made when it is needed first. */
+  template: Template | undefined;
+}
+
+interface Template {
+  readonly best: Encoding;
+  readonly near: Encoding | undefined;
+  readonly warning: string | undefined;
+}
+
+const MAX_CACHED = 100_000;
+const parsedByMode = new Map<string, Map<string, ParsedInstruction>>();
+
+function cacheOf({ bits, syntax }: InstructionMode): Map<string, ParsedInstruction> {
+  const mode = `${bits}${syntax.name}${syntax.registerPrefix}`;
+  let cache = parsedByMode.get(mode);
+  if (!cache || cache.size > MAX_CACHED) {
+    cache = new Map();
+    parsedByMode.set(mode, cache);
+  }
+  return cache;
+}
+
 /**
- * Assembles one instruction statement (AT&T syntax).
+ * Assembles one instruction statement.
  * @throws AssemblyError
  */
 export function assembleInstruction(
   source: SourceText,
-  bits: Bits,
-  names: NameResolver,
+  mode: InstructionMode,
+  names: NameResolver & { isNumber(name: string): boolean },
 ): AssembledInstruction {
+  const cache = cacheOf(mode);
+  let parsed = cache.get(source.text);
+  if (!parsed) {
+    parsed = parseInstruction(source.text, mode);
+    cache.set(source.text, parsed);
+  }
+  const hasNumber = parsed.names.some(({ name, meaning }) => meaning === 'symbol' && names.isNumber(name));
+  if (!hasNumber) {
+    parsed.template ??= makeTemplate(parsed, parsed.operands, mode);
+    const bound = bindTemplate(parsed.template, names);
+    if (bound) return makeInstruction(source, bound);
+  }
+  const operands = parsed.operands.map((operand) => bindOperand(operand, names));
+  return makeInstruction(source, makeTemplate(parsed, operands, mode));
+}
+
+function parseInstruction(text: string, mode: InstructionMode): ParsedInstruction {
+  const { bits, syntax } = mode;
+  const isIntel = syntax.name === 'intel';
   const prefixes: number[] = [];
+  let wish: EncodingWish = {};
   let position = 0;
   for (;;) {
-    const word = /^\s*((?:rex\.)?[A-Za-z][\w]*)(,(?:p[nt])\b)?/.exec(source.text.slice(position));
-    if (!word)
-      throw new AssemblyError(
-        `expected an instruction, found '${source.text.slice(position).trim()}'`,
-        position,
-      );
+    const rest = text.slice(position);
+    const pseudo = /^\s*\{\s*(\w+)\s*\}/.exec(rest);
+    if (pseudo) {
+      const wanted = WISHES[pseudo[1].toLowerCase()];
+      if (!wanted) throw new AssemblyError(`unknown pseudo-prefix '{${pseudo[1]}}'`, position);
+      wish = { ...wish, ...wanted };
+      position += pseudo[0].length;
+      continue;
+    }
+    const word = /^\s*((?:rex\.)?[A-Za-z]\w*)(?:\.(s|d8|d32)\b)?(,(?:p[nt])\b)?/i.exec(rest);
+    if (!word) throw new AssemblyError(`expected an instruction, found '${rest.trim()}'`, position);
     const name = word[1].toLowerCase();
     const end = position + word[0].length;
     const prefix = PREFIXES[name] ?? rexPrefix(name, bits);
     if (prefix === undefined) {
-      if (word[2]) prefixes.push(BRANCH_HINTS[word[2]]);
-      return assembleAfterPrefixes(source, name, position, end, prefixes, bits, names);
+      if (word[3]) prefixes.push(BRANCH_HINTS[word[3]]);
+      if (word[2]) wish = { ...wish, ...SUFFIX_WISHES[word[2].toLowerCase()] };
+      const meanings = isIntel ? intelMeaningsOf(name, bits) : meaningsOf(name, bits);
+      const known = meanings.filter(({ mnemonic }) => formsOf(mnemonic).length > 0);
+      if (known.length === 0) throw new AssemblyError(`no such instruction: '${name}'`, position, end);
+      const reader = new TokenReader(tokenize(text, end), text.length);
+      const operands = isIntel ? parseIntelOperands(reader, name, syntax) : parseOperands(reader, syntax);
+      return {
+        prefixes,
+        name,
+        meanings: known,
+        operands,
+        names: namesIn(operands),
+        wish,
+        template: undefined,
+      };
     }
     prefixes.push(prefix);
     position = end;
-    if (source.text.slice(position).trim() === '') {
-      const bytes = Uint8Array.from(prefixes);
-      return {
-        fragment: { kind: 'bytes', source, bytes, fixups: [], size: bytes.length, isInstruction: true },
-      };
+    if (text.slice(position).trim() === '') {
+      const best = { bytes: Uint8Array.from(prefixes), fixups: [] };
+      const template = { best, near: undefined, warning: undefined };
+      return { prefixes, name, meanings: [], operands: [], names: [], wish, template };
     }
   }
 }
 
-function assembleAfterPrefixes(
-  source: SourceText,
-  name: string,
-  nameStart: number,
-  nameEnd: number,
-  prefixes: readonly number[],
-  bits: Bits,
-  names: NameResolver,
-): AssembledInstruction {
-  const meanings = meaningsOf(name, bits);
-  const known = meanings.filter(({ mnemonic }) => formsOf(mnemonic).length > 0);
-  if (known.length === 0) throw new AssemblyError(`no such instruction: '${name}'`, nameStart, nameEnd);
-  const reader = new TokenReader(tokenize(source.text, nameEnd), source.text.length);
-  const operands = parseOperands(reader, names);
-  const choice = chooseEncodings(name, known, operands, bits);
+function makeTemplate(
+  { name, meanings, prefixes, wish }: ParsedInstruction,
+  operands: readonly Operand[],
+  { bits, syntax }: InstructionMode,
+): Template {
+  const choice: Choice = chooseEncodings(name, meanings, operands, bits, syntax.name === 'intel', wish);
+  const isSized = choice.near !== undefined && wish.displacement !== undefined;
+  const best = isSized && wish.displacement === 32 ? choice.near! : choice.best;
+  const all = wish.rex && bits === 64 && !hasRex(best.bytes) ? [...prefixes, 0x40] : prefixes;
   return {
-    fragment: makeFragment(source, choice, prefixes),
-    ...(choice.warning ? { warning: choice.warning } : {}),
+    best: withPrefixes(best, all),
+    near: choice.near && !isSized ? withPrefixes(choice.near, prefixes) : undefined,
+    warning: choice.warning,
   };
 }
 
-interface Choice {
-  readonly best: Encoding;
-  /** The form with the longer displacement, for jumps that may have to grow. */
-  readonly near?: Encoding;
-  readonly warning?: string;
-}
-
-function chooseEncodings(
-  name: string,
-  meanings: readonly MnemonicMeaning[],
-  operands: readonly Operand[],
-  bits: Bits,
-): Choice {
-  let hasMatch = false;
-  for (const meaning of meanings) {
-    const matches = matchesOf(meaning, operands, bits);
-    if (matches.length === 0) continue;
-    hasMatch = true;
-    const sized = withDefaultWidth(name, meaning, matches, operands, bits);
-    const encoded = sized.matches.flatMap((match) => {
-      const encoding = encodeMatch(match, operands, bits);
-      return encoding ? [{ match, encoding }] : [];
-    });
-    if (encoded.length === 0) continue;
-    const warning = sized.warning ? { warning: sized.warning } : {};
-    const short = encoded.find(({ match }) => /^br\d+_1$/.test(match.form.kinds[0] ?? ''));
-    const near = encoded.find(({ match }) => /^br\d+_[24]$/.test(match.form.kinds[0] ?? ''));
-    if (short && near) return { best: short.encoding, near: near.encoding, ...warning };
-    return { best: bestOf(encoded), ...warning };
-  }
-  throw noEncoding(name, meanings, operands, bits, hasMatch);
-}
-
-/** The oldest encoding that can say it, and of those the shortest, as GNU as chooses. */
-function bestOf(encoded: readonly { match: Match; encoding: Encoding }[]): Encoding {
-  let best = encoded[0];
-  for (const candidate of encoded) {
-    const rank = candidate.match.form.encodingRank - best.match.form.encodingRank;
-    const length = candidate.encoding.bytes.length - best.encoding.bytes.length;
-    const breaksTie = length === 0 && isPreferred(candidate.match) && !isPreferred(best.match);
-    if (rank < 0 || (rank === 0 && (length < 0 || breaksTie))) best = candidate;
-  }
-  return best.encoding;
-}
-
-/** Of encodings of one length GNU as takes the sign-extended byte, and FMA4's form with the register in the immediate first. */
-const isPreferred = ({ form: { kinds } }: Match): boolean =>
-  kinds.some((kind) => kind.startsWith('imm8sex')) || /_is4$/.test(kinds[2] ?? '');
-
-function matchesOf(meaning: MnemonicMeaning, operands: readonly Operand[], bits: Bits): Match[] {
-  const ordered =
-    meaning.isFar && operands.length === 2
-      ? [...intelOrder(meaning.mnemonic, operands)].reverse()
-      : intelOrder(meaning.mnemonic, operands);
-  const hasRounding = operands.some((operand) => operand.kind === 'rounding');
-  const matches: Match[] = [];
-  for (const form of formsOf(meaning.mnemonic)) {
-    if (hasRounding && !form.isEvex) continue;
-    if (!suitsMnemonic(form, meaning, bits)) continue;
-    const filled = fillForm(form, meaning, ordered, bits);
-    if (filled) matches.push({ form, operands: filled });
-  }
-  return matches;
-}
-
-const NEEDS_NO_WIDTH = /^(call|jmp|push|pop|ret|retf|leave|enter|mov|nop|fst?sw|fnstsw|lgdt|lidt|sgdt|sidt)$/;
-
-/** Without a suffix and without a register, the width is the mode's default, and GNU as says so. */
-function withDefaultWidth(
-  name: string,
-  meaning: MnemonicMeaning,
-  matches: readonly Match[],
-  operands: readonly Operand[],
-  bits: Bits,
-): { matches: readonly Match[]; warning?: string } {
-  const hasMemory = operands.some((operand) => operand.kind === 'memory');
-  if (meaning.suffixBits !== undefined || !hasMemory || meaning.isFar) return { matches };
-  const widths = new Set(matches.map(({ form }) => form.suffixBits));
-  const isSegmentMove = matches.some(({ form }) => form.kinds.includes('seg_reg'));
-  if (
-    widths.size < 2 ||
-    isSegmentMove ||
-    matches.some(({ form }) => form.kinds.some((kind) => kind.startsWith('br')))
-  )
-    return { matches };
-  if (
-    operands.some(
-      (operand) => operand.kind === 'register' && matches.every((match) => determinesWidth(match, operand)),
-    )
-  )
-    return { matches };
-  const wanted = defaultWidth(name, widths, bits);
-  const defaulted = matches.filter(({ form }) => form.suffixBits === wanted);
-  if (defaulted.length === 0) return { matches };
-  const isSilent = NEEDS_NO_WIDTH.test(name) && name !== 'mov';
-  return {
-    matches: defaulted,
-    ...(isSilent
-      ? {}
-      : {
-          warning: `no instruction mnemonic suffix given and no register operands; using ${wanted} bits for '${name}'`,
-        }),
+function namesIn(operands: readonly Operand[]): NameExpression[] {
+  const names: NameExpression[] = [];
+  const visit = (expression: Expression): void => {
+    if (expression.kind === 'name') names.push(expression);
+    else if (expression.kind === 'unary' || expression.kind === 'relocated') visit(expression.operand);
+    else if (expression.kind === 'binary') {
+      visit(expression.left);
+      visit(expression.right);
+    }
   };
-}
-
-function defaultWidth(name: string, widths: ReadonlySet<number>, bits: Bits): number {
-  // The x87 environment has a 16-bit and a 32-bit layout.
-  if (/^fn?(st|ld)env|^fn?save|^frstor/.test(name))
-    return bits === 16 ? Math.min(...widths) : Math.max(...widths);
-  if (name.startsWith('f')) return Math.min(...widths);
-  return bits === 16 ? 16 : 32;
-}
-
-/** Does the register stand where the form has one register class only, of the form's width? */
-function determinesWidth({ form }: Match, operand: Operand): boolean {
-  if (operand.kind !== 'register') return false;
-  return form.kinds.some(
-    (kind) => /^(r8|r16|r32|r64|al|ax|eax|rax)(_|$)/.test(kind) && !kind.endsWith('_or_mem'),
-  );
-}
-
-function noEncoding(
-  name: string,
-  meanings: readonly MnemonicMeaning[],
-  operands: readonly Operand[],
-  bits: Bits,
-  hasMatch: boolean,
-): AssemblyError {
-  const forms = meanings.flatMap(({ mnemonic }) => formsOf(mnemonic));
-  if (hasMatch) return valueError(name, operands);
-  const suitable = meanings.flatMap((meaning) =>
-    formsOf(meaning.mnemonic).filter((form) => suitsMnemonic(form, meaning, bits)),
-  );
-  if (!forms.some((form) => form.modes[bits])) {
-    return new AssemblyError(`'${name}' is not supported in ${bits}-bit mode`);
-  }
-  if (suitable.length === 0) return new AssemblyError(`invalid instruction suffix for '${name}'`);
-  if (!suitable.some((form) => mayTake(form, operands.length))) {
-    return new AssemblyError(`number of operands mismatch for '${name}'`);
-  }
-  return new AssemblyError(`operand type mismatch for '${name}'`);
-}
-
-function mayTake(form: InstructionForm, count: number): boolean {
-  return form.kinds.length === count || form.kinds.length - 1 === count || form.kinds[0]?.startsWith('farbr');
-}
-
-function valueError(name: string, operands: readonly Operand[]): AssemblyError {
   for (const operand of operands) {
-    if (operand.kind !== 'immediate') continue;
-    const value = constantValue(operand.value);
-    if (value !== undefined && (value > 0x7fn || value < -0x80n)) {
-      return new AssemblyError(
-        `value ${hex(value)} does not fit the operand of '${name}'`,
-        operand.start,
-        operand.end,
-      );
-    }
+    if (operand.kind === 'immediate') visit(operand.value);
+    if (operand.kind === 'memory' && operand.displacement) visit(operand.displacement);
   }
-  for (const operand of operands) {
-    if (operand.kind !== 'memory' || !operand.displacement) continue;
-    const value = constantValue(operand.displacement);
-    if (value !== undefined) {
-      return new AssemblyError(
-        `address or displacement ${hex(value)} is out of range for '${name}'`,
-        operand.start,
-        operand.end,
-      );
-    }
-  }
-  return new AssemblyError(`the operands of '${name}' cannot be encoded together`);
+  return names;
 }
 
-const hex = (value: bigint): string =>
-  value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+function bindOperand(operand: Operand, names: NameResolver): Operand {
+  if (operand.kind === 'immediate') return { ...operand, value: bindNames(operand.value, names) };
+  if (operand.kind !== 'memory' || !operand.displacement) return operand;
+  const displacement = bindNames(operand.displacement, names);
+  if (operand.isBareName && displacement.kind === 'constant')
+    return { kind: 'immediate', value: displacement, start: operand.start, end: operand.end };
+  return { ...operand, displacement };
+}
 
-function makeFragment(source: SourceText, { best, near }: Choice, prefixes: readonly number[]): Fragment {
-  const short = withPrefixes(best, prefixes);
-  if (!near) {
-    return {
-      kind: 'bytes',
-      source,
-      bytes: short.bytes,
-      fixups: short.fixups,
-      size: short.bytes.length,
-      isInstruction: true,
-    };
+/** The template with names looked up; undefined when one turns out to be a number, which may have a shorter form. */
+function bindTemplate(template: Template, names: NameResolver): Template | undefined {
+  if (template.best.fixups.length === 0) return template;
+  const fixups = bindFixups(template.best.fixups, names);
+  if (!fixups) return undefined;
+  if (!template.near) return { ...template, best: { bytes: template.best.bytes, fixups } };
+  const [{ expression }] = fixups;
+  const near = { bytes: template.near.bytes, fixups: [{ ...template.near.fixups[0], expression }] };
+  return { ...template, best: { bytes: template.best.bytes, fixups }, near };
+}
+
+function bindFixups(fixups: readonly Fixup[], names: NameResolver): Fixup[] | undefined {
+  const bound: Fixup[] = [];
+  for (const fixup of fixups) {
+    const expression = bindNames(fixup.expression, names);
+    if (expression !== fixup.expression && constantValue(expression) !== undefined) return undefined;
+    bound.push(expression === fixup.expression ? fixup : { ...fixup, expression });
   }
-  const long = withPrefixes(near, prefixes);
-  return {
-    kind: 'branch',
-    source,
-    short: { bytes: short.bytes, fixup: short.fixups[0] },
-    near: { bytes: long.bytes, fixup: long.fixups[0] },
-    isNear: false,
-    size: short.bytes.length,
-    isInstruction: true,
-  };
+  return bound;
+}
+
+function makeInstruction(source: SourceText, { best, near, warning }: Template): AssembledInstruction {
+  const size = best.bytes.length;
+  const fragment: Fragment = near
+    ? {
+        kind: 'branch',
+        source,
+        short: { bytes: best.bytes, fixup: best.fixups[0] },
+        near: { bytes: near.bytes, fixup: near.fixups[0] },
+        isNear: false,
+        size,
+        isInstruction: true,
+      }
+    : { kind: 'bytes', source, bytes: best.bytes, fixups: best.fixups, size, isInstruction: true };
+  return warning === undefined ? { fragment } : { fragment, warning };
+}
+
+const isRex = (byte: number): boolean => byte >= 0x40 && byte < 0x50;
+
+/** Does a REX prefix stand behind the legacy prefixes? */
+function hasRex(bytes: Uint8Array): boolean {
+  return isRex(bytes.find((byte) => !(byte in PREFIX_ORDER)) ?? 0);
 }
 
 function withPrefixes({ bytes, fixups }: Encoding, prefixes: readonly number[]): Encoding {
-  const isRex = (byte: number): boolean => byte >= 0x40 && byte < 0x50;
   let legacyEnd = 0;
   while (bytes[legacyEnd] in PREFIX_ORDER) legacyEnd++;
   if (prefixes.length === 0 && legacyEnd < 2) return { bytes, fixups };

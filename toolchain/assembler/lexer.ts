@@ -12,7 +12,7 @@ export interface Token {
 }
 
 const SPACE = /[ \t\f\v\r]*/y;
-const NUMBER = /0[xX][0-9a-fA-F]+|0[bB][01]+|\d+/y;
+const NUMBER = /0[xX][0-9a-fA-F]+|0[bB][01]+(?![0-9a-fA-F]*[hH])|\d[0-9a-fA-F]*[hH](?!\w)|\d+/y;
 const LOCAL_LABEL = /\d+[bfBF](?![\w$.])/y;
 const NAME = /[A-Za-z_.\u0080-\uffff][\w.$\u0080-\uffff]*/y;
 const REGISTER = /%[ \t]*(st[ \t]*\([ \t]*\d[ \t]*\)|[A-Za-z]\w*)/iy;
@@ -40,6 +40,7 @@ function characterValue(text: string): bigint {
 }
 
 function numberValue(text: string, start: number): bigint {
+  if (/[hH]$/.test(text)) return BigInt(`0x${text.slice(0, -1)}`);
   if (/^0[0-9]/.test(text)) {
     if (/[89]/.test(text)) throw new AssemblyError(`bad octal number '${text}'`, start, start + text.length);
     return BigInt(`0o${text}`);
@@ -116,7 +117,7 @@ export class TokenReader {
   private position = 0;
 
   constructor(
-    private readonly tokens: readonly Token[],
+    private tokens: readonly Token[],
     /** Offset of the end of the text: where "something is missing" is reported. */
     private readonly endOffset: number,
   ) {}
@@ -146,6 +147,14 @@ export class TokenReader {
 
   expect(text: string): void {
     if (!this.accept(text)) throw this.error(`expected '${text}'`);
+  }
+
+  /** `.att_syntax noprefix`: names of registers are registers. */
+  acceptBareRegisters(isRegister: (name: string) => boolean): void {
+    this.tokens = this.tokens.map((token) => {
+      const name = token.text.toLowerCase();
+      return token.kind === 'name' && isRegister(name) ? { ...token, kind: 'register', text: name } : token;
+    });
   }
 
   /** Offset of the next token. */

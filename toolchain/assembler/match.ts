@@ -82,19 +82,24 @@ const VSIB_INDEX: Readonly<Record<string, (register: Register) => boolean>> = {
 export function intelOrder(
   mnemonic: string,
   operands: readonly Operand[],
+  isIntel = false,
 ): (RegisterOperand | ImmediateOperand | MemoryOperand)[] {
   const plain = operands.filter((operand) => operand.kind !== 'rounding');
-  return SAME_ORDER.test(mnemonic) ? plain : plain.reverse();
+  return isIntel || SAME_ORDER.test(mnemonic) ? plain : plain.reverse();
 }
 
 /** Can this form be meant by that mnemonic in this mode, whatever its operands are? */
 export function suitsMnemonic(form: InstructionForm, meaning: MnemonicMeaning, bits: Bits): boolean {
   if (!form.modes[bits]) return false;
   if (form.isFar !== (meaning.isFar ?? false)) return false;
+  if (meaning.stackForms !== undefined && isStackForm(form) !== meaning.stackForms) return false;
   const isAbsolute = form.kinds.some((kind) => kind === 'imm64' || kind === 'mem_offs');
   if (meaning.isAbsolute ? !isAbsolute : bits === 64 && form.kinds.includes('mem_offs')) return false;
   return suitsSuffix(form, meaning, bits) && suitsBranchWidth(form, meaning, bits);
 }
+
+/** x87 arithmetic whose destination is ST(i). */
+const isStackForm = ({ kinds }: InstructionForm): boolean => kinds[0] === 'sti_opcode' && kinds[1] === 'st0';
 
 function suitsSuffix(form: InstructionForm, meaning: MnemonicMeaning, bits: Bits): boolean {
   const { suffixBits, sourceBits } = meaning;
@@ -313,6 +318,10 @@ function fitsMemory(
   memory: MemoryOperand,
   bits: Bits,
 ): boolean {
+  const { sizeBits } = memory;
+  const isSized = sizeBits !== undefined && memory.broadcast === undefined && form.memoryBits !== 0;
+  if (isSized && sizeBits !== form.memoryBits && !TABLE_REGISTER.test(form.mnemonic)) return false;
+  if (memory.isFar && !form.isFar) return false;
   if (memory.broadcast !== undefined && !(form.canBroadcast && form.broadcastElements === memory.broadcast))
     return false;
   if (/^(br\d|xbegin)/.test(kind)) {

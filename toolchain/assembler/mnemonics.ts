@@ -1,3 +1,10 @@
+/** How instructions are written. */
+export interface Syntax {
+  readonly name: 'att' | 'intel';
+  /** Registers are written with `%`. */
+  readonly registerPrefix: boolean;
+}
+
 /** What an AT&T mnemonic stands for. */
 export interface MnemonicMeaning {
   /** Intel's mnemonic, lower case. */
@@ -9,6 +16,8 @@ export interface MnemonicMeaning {
   /** The comparison that a pseudo-op such as `cmpltps` puts into the immediate byte. */
   readonly predicate?: number;
   readonly isFar?: boolean;
+  /** Intel syntax: only the x87 forms whose destination is ST(i), or none of them. */
+  readonly stackForms?: boolean;
   /** movabs: the 64-bit immediate or absolute address and nothing else. */
   readonly isAbsolute?: boolean;
 }
@@ -259,5 +268,69 @@ function suffixMeanings(name: string, bits: 16 | 32 | 64): MnemonicMeaning[] {
   const meanings: MnemonicMeaning[] = [{ mnemonic: stem, suffixBits }];
   const alias = stackMeaning(stem, bits)?.mnemonic ?? ALIASES[stem];
   if (alias && !alias.includes('@')) meanings.push({ mnemonic: alias, suffixBits });
+  return meanings;
+}
+
+/** Intel's names where they are not those of iced-x86. */
+const INTEL_ALIASES: Readonly<Record<string, string>> = {
+  sal: 'shl',
+  xlat: 'xlatb',
+  fwait: 'wait',
+  icebp: 'int1',
+  iret: 'iretd',
+  iretw: 'iret',
+  pushfw: 'pushf',
+  popfw: 'popf',
+  pushaw: 'pusha',
+  popaw: 'popa',
+  retn: 'ret',
+  retf: 'retf@32',
+  retfw: 'retf@16',
+  retfq: 'retf@64',
+  loopz: 'loope',
+  loopnz: 'loopne',
+  fcmovae: 'fcmovnb',
+  fcmova: 'fcmovnbe',
+  fcmovna: 'fcmovbe',
+  fcmovnae: 'fcmovb',
+};
+
+/** AT&T's confusion of these does not exist in Intel syntax, but the instruction table follows AT&T. */
+const INTEL_STACK_FORMS: Readonly<Record<string, string>> = {
+  fsub: 'fsubr',
+  fsubr: 'fsub',
+  fdiv: 'fdivr',
+  fdivr: 'fdiv',
+  fsubp: 'fsubrp',
+  fsubrp: 'fsubp',
+  fdivp: 'fdivrp',
+  fdivrp: 'fdivp',
+};
+
+/** The instructions that a mnemonic in Intel syntax may stand for, the likeliest first. */
+export function intelMeaningsOf(name: string, bits: 16 | 32 | 64): MnemonicMeaning[] {
+  const reversed = INTEL_STACK_FORMS[name];
+  if (reversed)
+    return [
+      { mnemonic: name, stackForms: false },
+      { mnemonic: reversed, stackForms: true },
+    ];
+  if (name === 'movabs') return [{ mnemonic: 'mov', isAbsolute: true }];
+  const meanings: MnemonicMeaning[] = [];
+  const add = (meaning: MnemonicMeaning | undefined): void => {
+    if (meaning) meanings.push(meaning);
+  };
+  add(stackMeaning(name === 'retf' ? 'lret' : name, bits));
+  if (meanings.length === 0 && INTEL_ALIASES[name]) add(withWidth(INTEL_ALIASES[name]));
+  if (meanings.length === 0) add({ mnemonic: name });
+  if ((STRING_NAMES as readonly string[]).includes(name)) {
+    for (const letter of 'bwdq') add({ mnemonic: name + letter });
+  }
+  if (name === 'jmp' || name === 'call') {
+    for (const suffixBits of [bits === 16 ? 16 : 32, bits === 16 ? 32 : 16, 64])
+      add({ mnemonic: name, isFar: true, suffixBits });
+  }
+  add(predicateMeaning(name));
+  meanings.push(...conditionMeanings(name));
   return meanings;
 }

@@ -1,8 +1,9 @@
 import { Register, RegisterExt } from 'iced-x86';
-import type { Expression, NameResolver } from './expression.js';
+import type { Expression } from './expression.js';
 import { parseExpression } from './expression.js';
 import { registerBits, registerByName } from './instructionTable.js';
 import type { TokenReader } from './lexer.js';
+import type { Syntax } from './mnemonics.js';
 import { AssemblyError } from './source.js';
 
 interface OperandBase {
@@ -15,6 +16,8 @@ interface OperandBase {
   readonly broadcast?: number;
   /** `*operand`: an indirect jump or call. */
   readonly indirect?: boolean;
+  /** Intel syntax: `far ptr`. */
+  readonly isFar?: boolean;
 }
 
 export interface RegisterOperand extends OperandBase {
@@ -36,6 +39,10 @@ export interface MemoryOperand extends OperandBase {
   readonly index: Register;
   readonly scale: number;
   readonly hasParentheses: boolean;
+  /** Intel syntax: what `dword ptr` says. */
+  readonly sizeBits?: number;
+  /** Intel syntax: a name without brackets, which is an immediate when it stands for a number. */
+  readonly isBareName?: boolean;
 }
 
 /** `{rn-sae}`, `{sae}`. */
@@ -47,21 +54,22 @@ export interface RoundingOperand extends OperandBase {
 export type Operand = RegisterOperand | ImmediateOperand | MemoryOperand | RoundingOperand;
 
 /** @throws AssemblyError */
-export function parseOperands(reader: TokenReader, names: NameResolver): Operand[] {
+export function parseOperands(reader: TokenReader, syntax: Syntax): Operand[] {
   const operands: Operand[] = [];
   if (reader.atEnd()) return operands;
   do {
-    operands.push(parseOperand(reader, names));
+    operands.push(parseOperand(reader, syntax));
   } while (reader.accept(','));
   reader.expectEnd();
   return operands;
 }
 
-function parseOperand(reader: TokenReader, names: NameResolver): Operand {
+function parseOperand(reader: TokenReader, syntax: Syntax): Operand {
   const start = reader.offset();
-  if (reader.is('{')) return { kind: 'rounding', mode: parseBraces(reader), start, end: reader.lastEnd() };
+  if (reader.is('{')) return parseRounding(reader);
+  if (!syntax.registerPrefix) reader.acceptBareRegisters((name) => registerByName(name) !== undefined);
   const indirect = reader.accept('*');
-  const operand = parsePlainOperand(reader, names, start);
+  const operand = parsePlainOperand(reader, start);
   return {
     ...operand,
     ...(indirect ? { indirect } : {}),
@@ -71,14 +79,20 @@ function parseOperand(reader: TokenReader, names: NameResolver): Operand {
   };
 }
 
-function parsePlainOperand(reader: TokenReader, names: NameResolver, start: number): Operand {
+/** `{rn-sae}` */
+export function parseRounding(reader: TokenReader): RoundingOperand {
+  const start = reader.offset();
+  return { kind: 'rounding', mode: parseBraces(reader), start, end: reader.lastEnd() };
+}
+
+function parsePlainOperand(reader: TokenReader, start: number): Operand {
   const end = start;
-  if (reader.accept('$')) return { kind: 'immediate', value: parseExpression(reader, names), start, end };
-  if (reader.peek()?.kind !== 'register') return parseMemory(reader, names, Register.None, start);
+  if (reader.accept('$')) return { kind: 'immediate', value: parseExpression(reader), start, end };
+  if (reader.peek()?.kind !== 'register') return parseMemory(reader, Register.None, start);
   const register = readRegister(reader);
   if (!RegisterExt.isSegmentRegister(register) || !reader.accept(':'))
     return { kind: 'register', register, start, end };
-  return parseMemory(reader, names, register, start);
+  return parseMemory(reader, register, start);
 }
 
 function readRegister(reader: TokenReader): Register {
@@ -89,14 +103,9 @@ function readRegister(reader: TokenReader): Register {
   return register;
 }
 
-function parseMemory(
-  reader: TokenReader,
-  names: NameResolver,
-  segment: Register,
-  start: number,
-): MemoryOperand {
+function parseMemory(reader: TokenReader, segment: Register, start: number): MemoryOperand {
   let displacement: Expression | undefined;
-  if (!startsBaseIndex(reader)) displacement = parseExpression(reader, names);
+  if (!startsBaseIndex(reader)) displacement = parseExpression(reader);
   const memory = { kind: 'memory', segment, displacement, start, end: start } as const;
   if (!reader.accept('(')) {
     return { ...memory, base: Register.None, index: Register.None, scale: 1, hasParentheses: false };
@@ -106,7 +115,7 @@ function parseMemory(
   let scale = 1;
   if (reader.accept(',')) {
     if (reader.peek()?.kind === 'register') index = readRegister(reader);
-    if (reader.accept(',') && !reader.is(')')) scale = readScale(reader, names);
+    if (reader.accept(',') && !reader.is(')')) scale = readScale(reader);
   }
   reader.expect(')');
   const operand: MemoryOperand = {
@@ -126,9 +135,9 @@ function startsBaseIndex(reader: TokenReader): boolean {
   return reader.is('(') && (reader.peek(1)?.kind === 'register' || reader.is(',', 1));
 }
 
-function readScale(reader: TokenReader, names: NameResolver): number {
+function readScale(reader: TokenReader): number {
   const start = reader.offset();
-  const expression = parseExpression(reader, names);
+  const expression = parseExpression(reader);
   const scale = expression.kind === 'constant' ? Number(expression.value) : 0;
   if (![1, 2, 4, 8].includes(scale)) {
     throw new AssemblyError('expecting scale factor of 1, 2, 4, or 8', start, reader.lastEnd());
@@ -137,7 +146,7 @@ function readScale(reader: TokenReader, names: NameResolver): number {
 }
 
 /** SDM 2A 2.1.5: what ModRM and SIB can say. */
-function checkAddressing({ base, index, start, end }: MemoryOperand): void {
+export function checkAddressing({ base, index, start, end }: MemoryOperand): void {
   const fail = (): never => {
     throw new AssemblyError('not a valid base/index expression', start, end);
   };
@@ -169,7 +178,7 @@ function parseBraces(reader: TokenReader): string {
   return text.toLowerCase();
 }
 
-function parseDecorations(reader: TokenReader): Pick<OperandBase, 'mask' | 'zeroing' | 'broadcast'> {
+export function parseDecorations(reader: TokenReader): Pick<OperandBase, 'mask' | 'zeroing' | 'broadcast'> {
   let decorations: Pick<OperandBase, 'mask' | 'zeroing' | 'broadcast'> = {};
   while (reader.is('{')) {
     const start = reader.offset();

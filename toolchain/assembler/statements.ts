@@ -1,7 +1,7 @@
 import type { Assembly } from './assembly.js';
 import { ConditionStack } from './conditions.js';
 import { runDirective } from './directives.js';
-import { parseExpression } from './expression.js';
+import { bindNames, parseExpression } from './expression.js';
 import { assembleInstruction } from './instruction.js';
 import { TokenReader, tokenize } from './lexer.js';
 import { hashCommentStart, splitLines, splitOutsideLiterals } from './lines.js';
@@ -91,7 +91,7 @@ export class StatementReader {
 
   private instruction(source: SourceText): void {
     const { assembly } = this;
-    const { fragment, warning } = assembleInstruction(source, assembly.bits, assembly.symbols);
+    const { fragment, warning } = assembleInstruction(source, assembly, assembly.symbols);
     if (warning) assembly.diagnostics.report('warning', source, warning);
     assembly.emit(fragment);
   }
@@ -103,13 +103,11 @@ export class StatementReader {
       const label = LABEL.exec(source.text);
       if (!label) return source;
       const [whole, plain, quoted, numeric] = label;
-      const { symbols, section, diagnostics } = this.assembly;
+      const { symbols, chunk, diagnostics } = this.assembly;
       const labelSource = sliceSource(source, 0, whole.length - 1);
-      if (numeric !== undefined) symbols.defineNumericLabel(Number(numeric), section.here());
+      if (numeric !== undefined) symbols.defineNumericLabel(Number(numeric), chunk.here());
       else
-        diagnostics.guard(labelSource, () =>
-          symbols.defineLabel(plain ?? quoted, section.here(), labelSource),
-        );
+        diagnostics.guard(labelSource, () => symbols.defineLabel(plain ?? quoted, chunk.here(), labelSource));
       source = trimSource(sliceSource(source, whole.length, source.text.length));
     }
   }
@@ -120,7 +118,7 @@ export class StatementReader {
     const [head, name, operator] = assignment;
     const { symbols } = this.assembly;
     const reader = new TokenReader(tokenize(source.text, head.length), source.text.length);
-    const value = parseExpression(reader, symbols);
+    const value = bindNames(parseExpression(reader), symbols);
     reader.expectEnd();
     if (name === '.') {
       this.assembly.emit({ kind: 'org', source, target: value, fill: 0, size: 0 });

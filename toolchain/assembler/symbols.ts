@@ -1,9 +1,10 @@
-import type { Expression, NameResolver, SymbolReference } from './expression.js';
+import type { Expression, NameExpression, NameResolver, SymbolReference } from './expression.js';
 import type { Location } from './sections.js';
 import { AssemblyError } from './source.js';
 import type { SourceText } from './source.js';
 
-export type SymbolType = 'notype' | 'object' | 'function' | 'section' | 'file' | 'common' | 'tls';
+export type SymbolType =
+  'notype' | 'object' | 'function' | 'section' | 'file' | 'common' | 'tls' | 'ifunc' | 'unique';
 
 /** A name with what the source says about it. */
 export class AssemblySymbol implements SymbolReference {
@@ -21,12 +22,24 @@ export class AssemblySymbol implements SymbolReference {
 
   constructor(readonly name: string) {}
 
+  /** `.comm`: space that the linker makes room for. */
+  common: { readonly size: bigint; readonly alignment: number } | undefined;
+  /** It stands in an expression, or in a directive that wants it in the symbol table. */
+  isUsed = false;
+  /** Further names by `.symver`. */
+  readonly versions: string[] = [];
+  /** `.local`: `.comm` makes room in .bss then. */
+  isDeclaredLocal = false;
+  private currentAlias: Alias | undefined;
+
   get isDefined(): boolean {
     return this.location !== undefined || this.value !== undefined;
   }
 
-  get isWeak(): boolean {
-    return this.binding === 'weak';
+  /** What the name means now, whatever `.set` does to it later. */
+  alias(): Alias {
+    if (this.currentAlias?.value !== this.value) this.currentAlias = new Alias(this, this.value!);
+    return this.currentAlias!;
   }
 
   definition(): Expression | Location | undefined {
@@ -34,10 +47,25 @@ export class AssemblySymbol implements SymbolReference {
   }
 }
 
+/** An assigned name with the value that it has at one place. */
+export class Alias implements SymbolReference {
+  constructor(
+    readonly symbol: AssemblySymbol,
+    readonly value: Expression,
+  ) {}
+
+  get name(): string {
+    return this.symbol.name;
+  }
+
+  definition(): Expression {
+    return this.value;
+  }
+}
+
 /** A numeric label that is used before it stands somewhere. */
 class ForwardLabel implements SymbolReference {
   location: Location | undefined;
-  readonly isWeak = false;
 
   constructor(readonly name: string) {}
 
@@ -98,30 +126,34 @@ export class SymbolTable implements NameResolver {
     this.forwardNumeric.delete(number);
   }
 
-  symbol(name: string, range: { start: number; end: number }): Expression {
-    const symbol = this.get(name);
+  resolve(name: NameExpression): Expression {
+    const { start, end } = name;
+    if (name.meaning === 'here') return { kind: 'location', location: this.currentLocation(), start, end };
+    if (name.meaning === 'localLabel') return this.localLabel(name);
+    const symbol = this.get(name.name);
+    symbol.isUsed = true;
     // A name that `.set` may change later means its value of now.
-    if (symbol.value) return { ...symbol.value, start: range.start, end: range.end };
-    return { kind: 'symbol', symbol, ...range };
+    if (symbol.value?.kind === 'constant') return { kind: 'constant', value: symbol.value.value, start, end };
+    return { kind: 'symbol', symbol: symbol.value ? symbol.alias() : symbol, start, end };
   }
 
-  localLabel(text: string, range: { start: number; end: number }): Expression {
-    const number = Number.parseInt(text, 10);
-    if (/b$/i.test(text)) {
+  /** Does the name stand for a number at this place? */
+  isNumber(name: string): boolean {
+    return this.symbols.get(name)?.value?.kind === 'constant';
+  }
+
+  private localLabel({ name, start, end }: NameExpression): Expression {
+    const number = Number.parseInt(name, 10);
+    if (/b$/i.test(name)) {
       const location = this.lastNumeric.get(number);
-      if (!location)
-        throw new AssemblyError(`no local label '${number}:' before this line`, range.start, range.end);
-      return { kind: 'location', location, ...range };
+      if (!location) throw new AssemblyError(`no local label '${number}:' before this line`, start, end);
+      return { kind: 'location', location, start, end };
     }
     let forward = this.forwardNumeric.get(number);
     if (!forward) {
-      forward = new ForwardLabel(text);
+      forward = new ForwardLabel(name);
       this.forwardNumeric.set(number, forward);
     }
-    return { kind: 'symbol', symbol: forward, ...range };
-  }
-
-  here(range: { start: number; end: number }): Expression {
-    return { kind: 'location', location: this.currentLocation(), ...range };
+    return { kind: 'symbol', symbol: forward, start, end };
   }
 }

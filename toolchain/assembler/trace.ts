@@ -2,14 +2,14 @@ import type { AnalyzedMacro, AnalyzedPreprocessorMacro, IncludeEdge, LineState }
 import type { Assembly } from './assembly.js';
 import type { MacroParameter } from './macros.js';
 import type { PreprocessorMacro } from './preprocessorMacros.js';
-import type { Section } from './sections.js';
+import type { Subsection } from './sections.js';
 import type { SourceText } from './source.js';
 
 /** A statement with the fragments that it made. */
 export interface StatementRecord {
   readonly source: SourceText;
   readonly state: LineState;
-  readonly section: Section;
+  readonly chunk: Subsection;
   readonly from: number;
   to: number;
 }
@@ -41,29 +41,35 @@ export class AssemblyTrace {
   begin(assembly: Assembly, source: SourceText): void {
     const state = this.stateOf(assembly);
     if (!source.expansion) this.setState(source, state);
-    const { section } = assembly;
-    const from = section.fragments.length;
-    const record: StatementRecord = { source, state, section, from, to: from };
+    const { chunk } = assembly;
+    const from = chunk.fragments.length;
+    const record: StatementRecord = { source, state, chunk, from, to: from };
     this.open.push(record);
     this.statements.push(record);
   }
 
   end(assembly: Assembly, source: SourceText): void {
     const record = this.open.pop()!;
-    record.to = record.section.fragments.length;
+    record.to = record.chunk.fragments.length;
     // What the statement changed, such as the mode, holds for the lines that follow it.
     const states = source.expansion ? undefined : this.files.get(source.file)?.states;
     if (states) states[source.line + 1] ??= this.stateOf(assembly);
   }
 
   /** One object for all statements of the same state. */
-  private stateOf({ bits, section }: Assembly): LineState {
+  private stateOf({ bits, section, syntax }: Assembly): LineState {
     const last = this.lastState;
-    if (last?.bits === bits && last.section === section.name) return last;
+    const { name, registerPrefix } = syntax;
+    const isSame =
+      last?.bits === bits &&
+      last.section === section.name &&
+      last.syntax === name &&
+      last.registerPrefix === registerPrefix;
+    if (isSame) return last;
     this.lastState = {
       bits,
-      syntax: 'att',
-      registerPrefix: true,
+      syntax: name,
+      registerPrefix,
       section: section.name,
       inMacro: undefined,
       isActive: true,

@@ -1,7 +1,8 @@
 import { ElfFile } from '../elf/elfFile.js';
 import { SHN } from '../elf/constants.js';
 import type { Platform } from '../platform.js';
-import { compileObject, errorAt, linkObjects, linkerScript } from './compileTools.js';
+import { compileObject, errorAt, linkObjects } from './compileTools.js';
+import { defaultScript } from '../linker/defaultScript.js';
 import type { CompileResult } from './compileTools.js';
 import { findCompiler, noCompilerMessage } from './findCompiler.js';
 import type { Compiler } from './findCompiler.js';
@@ -72,7 +73,7 @@ async function compileIn(
     if (assembled.failed) return { elf: undefined, diagnostics: assembled.diagnostics };
     objects.push(start);
   }
-  const script = linkerScript(textAddress, '_start');
+  const script = defaultScript(textAddress, '_start');
   const linked = await linkObjects(platform, compiler, { file, folder, bits, script, objects });
   return { elf: linked.elf, diagnostics: [...compiled.diagnostics, ...linked.diagnostics] };
 }

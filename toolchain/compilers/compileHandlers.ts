@@ -1,5 +1,6 @@
 import type { Platform } from '../platform.js';
-import { compileObject, errorAt, linkObjects, linkerScript } from './compileTools.js';
+import { compileObject, errorAt, linkObjects } from './compileTools.js';
+import { defaultScript } from '../linker/defaultScript.js';
 import type { CompileResult } from './compileTools.js';
 import { findCompiler, noCompilerMessage } from './findCompiler.js';
 
@@ -39,7 +40,7 @@ export async function compileHandlers(options: CompileHandlersOptions): Promise<
       file,
       folder,
       bits: 64,
-      script: linkerScript(linkAddress, undefined),
+      script: defaultScript(linkAddress, undefined),
       objects: [object],
       extra: [`--just-symbols=${hostElfPath}`],
     });

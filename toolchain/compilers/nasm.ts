@@ -1,5 +1,6 @@
 import type { Platform } from '../platform.js';
-import { errorAt, linkObjects, linkerScript, runTool } from './compileTools.js';
+import { errorAt, linkObjects, runTool } from './compileTools.js';
+import { defaultScript } from '../linker/defaultScript.js';
 import type { CompileResult } from './compileTools.js';
 import { findLinker } from './findCompiler.js';
 
@@ -38,7 +39,7 @@ export async function assembleWithNasm({
     const args = ['-f', `elf${bits}`, '-g', '-F', 'dwarf', ...includes, '-o', object, file];
     const assembled = await runTool(platform, 'nasm', args, file);
     if (assembled.failed) return { elf: undefined, diagnostics: assembled.diagnostics };
-    const script = linkerScript(TEXT_ADDRESS, '_start');
+    const script = defaultScript(TEXT_ADDRESS, '_start');
     const linked = await linkObjects(
       platform,
       { linker: [linker] },

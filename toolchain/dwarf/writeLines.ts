@@ -1,18 +1,34 @@
 import { ByteWriter } from '../byteWriter.js';
 
 export interface LineRow {
-  readonly address: bigint;
+  /** From the start of the section. */
+  readonly offset: number;
   /** Absolute name. */
   readonly file: string;
   /** 1-based. */
   readonly line: number;
 }
 
-/** Rows of one contiguous piece of code, by address. */
+/** Rows of one section of code, by offset. */
 export interface LineSequence {
+  /** Tells the section's relocations from others. */
+  readonly section: number;
   readonly rows: readonly LineRow[];
-  /** The first address after the code. */
-  readonly end: bigint;
+  /** The first offset after the code. */
+  readonly end: number;
+}
+
+/** A field that gets the address of a code section (a number) or a place in a debug section (its name). */
+export interface DebugReference {
+  readonly offset: number;
+  readonly size: 4 | 8;
+  readonly target: number | string;
+  readonly addend: number;
+}
+
+export interface DebugSection {
+  readonly bytes: Uint8Array;
+  readonly references: readonly DebugReference[];
 }
 
 export interface LineInput {
@@ -53,26 +69,40 @@ const OPCODE_BASE = STANDARD_OPCODE_LENGTHS.length + 1;
 const LINE_BASE = -5;
 const LINE_RANGE = 14;
 
+/** Bytes with fields for the linker. */
+class DebugWriter extends ByteWriter {
+  readonly references: DebugReference[] = [];
+
+  reference(target: number | string, addend: number, size: 4 | 8): this {
+    this.references.push({ offset: this.length, size, target, addend });
+    return this.address(0n, size);
+  }
+}
+
 /** The debug sections, by name, that show source lines for assembled code. */
-export function writeLineDebugInfo(input: LineInput): Map<string, Uint8Array> {
-  const ranges = input.sequences.map(({ rows, end }) => ({
-    start: rows[0].address,
-    length: end - rows[0].address,
-  }));
+export function writeLineDebugInfo(input: LineInput): Map<string, DebugSection> {
+  const abbreviationTable = { bytes: abbreviations(), references: [] };
   return new Map([
     ['.debug_line', withLength(lineUnit(input))],
-    ['.debug_abbrev', abbreviations()],
+    ['.debug_abbrev', abbreviationTable],
     ['.debug_info', withLength(compileUnit(input))],
-    ['.debug_aranges', withLength(addressRanges(input.addressBytes, ranges))],
-    ['.debug_rnglists', withLength(rangeLists(input.addressBytes, ranges))],
+    ['.debug_aranges', withLength(addressRanges(input))],
+    ['.debug_rnglists', withLength(rangeLists(input))],
   ]);
 }
 
-function withLength(unit: ByteWriter): Uint8Array {
-  return new ByteWriter().u32(unit.length).bytes(unit.take()).take();
+const LENGTH_BYTES = 4;
+
+function withLength(unit: DebugWriter): DebugSection {
+  const bytes = new ByteWriter().u32(unit.length).bytes(unit.take()).take();
+  const references = unit.references.map((reference) => ({
+    ...reference,
+    offset: reference.offset + LENGTH_BYTES,
+  }));
+  return { bytes, references };
 }
 
-function lineUnit(input: LineInput): ByteWriter {
+function lineUnit(input: LineInput): DebugWriter {
   const files = [
     ...new Set([input.file, ...input.sequences.flatMap(({ rows }) => rows.map(({ file }) => file))]),
   ];
@@ -85,29 +115,28 @@ function lineUnit(input: LineInput): ByteWriter {
   header.uleb(files.length);
   for (const file of files) header.string(file).uleb(0);
 
-  const program = new ByteWriter();
+  const unit = new DebugWriter().u16(DWARF_VERSION).u8(input.addressBytes, 0 /* segment_selector_size */);
+  unit.u32(header.length).bytes(header.take());
   const fileNumbers = new Map(files.map((file, index) => [file, index]));
-  for (const sequence of input.sequences) lineSequence(program, sequence, fileNumbers, input.addressBytes);
-
-  const unit = new ByteWriter().u16(DWARF_VERSION).u8(input.addressBytes, 0 /* segment_selector_size */);
-  return unit.u32(header.length).bytes(header.take()).bytes(program.take());
+  for (const sequence of input.sequences) lineSequence(unit, sequence, fileNumbers, input.addressBytes);
+  return unit;
 }
 
 /** DWARF 5, 6.2.5: the line number program of one sequence. */
 function lineSequence(
-  program: ByteWriter,
-  { rows, end }: LineSequence,
+  program: DebugWriter,
+  { section, rows, end }: LineSequence,
   fileNumbers: ReadonlyMap<string, number>,
   addressBytes: 4 | 8,
 ): void {
-  let address = rows[0].address;
+  let address = rows[0].offset;
   let line = 1;
   let file = 1;
   program
     .u8(0)
     .uleb(1 + addressBytes)
     .u8(DW_LNE.set_address)
-    .address(address, addressBytes);
+    .reference(section, address, addressBytes);
   for (const row of rows) {
     const number = fileNumbers.get(row.file)!;
     if (number !== file) program.u8(DW_LNS.set_file).uleb(number);
@@ -117,14 +146,14 @@ function lineSequence(
       program.u8(DW_LNS.advance_line).sleb(lineAdvance);
       lineAdvance = 0;
     }
-    let addressAdvance = row.address - address;
-    const maximum = BigInt(Math.floor((255 - OPCODE_BASE - (lineAdvance - LINE_BASE)) / LINE_RANGE));
+    let addressAdvance = row.offset - address;
+    const maximum = Math.floor((255 - OPCODE_BASE - (lineAdvance - LINE_BASE)) / LINE_RANGE);
     if (addressAdvance > maximum) {
       program.u8(DW_LNS.advance_pc).uleb(addressAdvance);
-      addressAdvance = 0n;
+      addressAdvance = 0;
     }
-    program.u8(lineAdvance - LINE_BASE + LINE_RANGE * Number(addressAdvance) + OPCODE_BASE);
-    address = row.address;
+    program.u8(lineAdvance - LINE_BASE + LINE_RANGE * addressAdvance + OPCODE_BASE);
+    address = row.offset;
     line = row.line;
   }
   program.u8(DW_LNS.advance_pc).uleb(end - address);
@@ -150,34 +179,35 @@ function abbreviations(): Uint8Array {
 /** Offset of the first list in .debug_rnglists, behind its header with no offset table. */
 const FIRST_RANGE_LIST = 12;
 
-function compileUnit({ addressBytes, file, directory, producer }: LineInput): ByteWriter {
-  const unit = new ByteWriter()
-    .u16(DWARF_VERSION)
-    .u8(DW_UT_compile, addressBytes)
-    .u32(0 /* .debug_abbrev offset */);
-  unit.uleb(1).u32(0 /* .debug_line offset */).address(0n, addressBytes).u32(FIRST_RANGE_LIST);
+function compileUnit({ addressBytes, file, directory, producer }: LineInput): DebugWriter {
+  const unit = new DebugWriter().u16(DWARF_VERSION).u8(DW_UT_compile, addressBytes);
+  unit.reference('.debug_abbrev', 0, 4).uleb(1).reference('.debug_line', 0, 4).address(0n, addressBytes);
+  unit.reference('.debug_rnglists', FIRST_RANGE_LIST, 4);
   return unit.string(file).string(directory).string(producer).u16(DW_LANG_Mips_Assembler);
 }
 
-interface AddressRange {
-  readonly start: bigint;
-  readonly length: bigint;
-}
-
-function addressRanges(addressBytes: 4 | 8, ranges: readonly AddressRange[]): ByteWriter {
-  const table = new ByteWriter().u16(ARANGES_VERSION).u32(0 /* .debug_info offset */).u8(addressBytes, 0);
+function addressRanges({ addressBytes, sequences }: LineInput): DebugWriter {
+  const table = new DebugWriter().u16(ARANGES_VERSION);
+  table.reference('.debug_info', 0, 4).u8(addressBytes, 0);
   // Tuples are aligned to their size from the start of the section, where the 4-byte length stands.
-  const misaligned = (table.length + 4) % (2 * addressBytes);
+  const misaligned = (table.length + LENGTH_BYTES) % (2 * addressBytes);
   table.bytes(new Uint8Array((2 * addressBytes - misaligned) % (2 * addressBytes)));
-  for (const { start, length } of [...ranges, { start: 0n, length: 0n }]) {
-    table.address(start, addressBytes).address(length, addressBytes);
+  for (const { section, rows, end } of sequences) {
+    const start = rows[0].offset;
+    table.reference(section, start, addressBytes).address(BigInt(end - start), addressBytes);
   }
-  return table;
+  return table.address(0n, addressBytes).address(0n, addressBytes);
 }
 
-function rangeLists(addressBytes: 4 | 8, ranges: readonly AddressRange[]): ByteWriter {
-  const table = new ByteWriter().u16(DWARF_VERSION).u8(addressBytes, 0).u32(0 /* offset_entry_count */);
-  for (const { start, length } of ranges)
-    table.u8(DW_RLE.start_length).address(start, addressBytes).uleb(length);
-  return table.u8(DW_RLE.end_of_list);
+function rangeLists({ addressBytes, sequences }: LineInput): DebugWriter {
+  const table = new DebugWriter().u16(DWARF_VERSION).u8(addressBytes, 0).u32(0 /* offset_entry_count */);
+  for (const { section, rows, end } of sequences) {
+    const start = rows[0].offset;
+    table
+      .u8(DW_RLE.start_length)
+      .reference(section, start, addressBytes)
+      .uleb(end - start);
+  }
+  table.u8(DW_RLE.end_of_list);
+  return table;
 }

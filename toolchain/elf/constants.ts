@@ -43,8 +43,10 @@ export const SHT = {
   DYNSYM: 11,
   INIT_ARRAY: 14,
   FINI_ARRAY: 15,
+  PREINIT_ARRAY: 16,
   GROUP: 17,
   SYMTAB_SHNDX: 18,
+  X86_64_UNWIND: 0x70000001,
 } as const;
 export const SHF = {
   WRITE: 1,
@@ -53,13 +55,16 @@ export const SHF = {
   MERGE: 0x10,
   STRINGS: 0x20,
   INFO_LINK: 0x40,
+  LINK_ORDER: 0x80,
   GROUP: 0x200,
   TLS: 0x400,
   COMPRESSED: 0x800,
+  GNU_RETAIN: 0x200000,
+  EXCLUDE: 0x80000000,
 } as const;
 export const SHN = { UNDEF: 0, LORESERVE: 0xff00, ABS: 0xfff1, COMMON: 0xfff2, XINDEX: 0xffff } as const;
 
-export const STB = { LOCAL: 0, GLOBAL: 1, WEAK: 2 } as const;
+export const STB = { LOCAL: 0, GLOBAL: 1, WEAK: 2, GNU_UNIQUE: 10 } as const;
 export const STT = {
   NOTYPE: 0,
   OBJECT: 1,
@@ -87,10 +92,49 @@ export const R_X86_64 = {
   8: 14,
   PC8: 15,
   DTPOFF64: 17,
+  TPOFF64: 18,
+  TLSGD: 19,
+  TLSLD: 20,
   DTPOFF32: 21,
+  GOTTPOFF: 22,
+  TPOFF32: 23,
   PC64: 24,
+  GOTOFF64: 25,
+  GOTPC32: 26,
+  GOT64: 27,
+  GOTPCREL64: 28,
+  GOTPC64: 29,
+  GOTPLT64: 30,
+  PLTOFF64: 31,
+  SIZE32: 32,
+  SIZE64: 33,
+  GOTPC32_TLSDESC: 34,
+  TLSDESC_CALL: 35,
+  GOTPCRELX: 41,
+  REX_GOTPCRELX: 42,
 } as const;
 /** i386 psABI, table 4.10. */
-export const R_386 = { NONE: 0, 32: 1, PC32: 2, PLT32: 4, 16: 20, PC16: 21, 8: 22, PC8: 23 } as const;
+export const R_386 = {
+  NONE: 0,
+  32: 1,
+  PC32: 2,
+  GOT32: 3,
+  PLT32: 4,
+  GOTOFF: 9,
+  GOTPC: 10,
+  TLS_IE: 15,
+  TLS_GOTIE: 16,
+  TLS_LE: 17,
+  TLS_GD: 18,
+  TLS_LDM: 19,
+  16: 20,
+  PC16: 21,
+  8: 22,
+  PC8: 23,
+  TLS_LDO_32: 32,
+  TLS_LE_32: 34,
+  SIZE32: 38,
+  GOT32X: 43,
+} as const;
 
 export const NT_GNU_BUILD_ID = 3;

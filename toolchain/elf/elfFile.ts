@@ -27,6 +27,7 @@ export interface Section {
   readonly size: number;
   readonly link: number;
   readonly info: number;
+  readonly alignment: number;
   readonly entrySize: number;
 }
 
@@ -93,7 +94,8 @@ export class ElfFile {
     return readNotes(this);
   }
 
-  private rawContentOf(section: Section): Uint8Array {
+  /** As in the file, no relocation applied; empty for SHT_NOBITS. */
+  rawContentOf(section: Section): Uint8Array {
     if (section.type === SHT.NOBITS || section.type === SHT.NULL) {
       return new Uint8Array(0);
     }
@@ -200,7 +202,7 @@ function readSectionHeader(reader: ByteReader, bits: 32 | 64, index: number): Ra
   const size = offsetField(reader, bits);
   const link = reader.u32();
   const info = reader.u32();
-  offsetField(reader, bits); // sh_addralign
+  const alignment = offsetField(reader, bits);
   return {
     index,
     nameOffset,
@@ -211,6 +213,7 @@ function readSectionHeader(reader: ByteReader, bits: 32 | 64, index: number): Ra
     size,
     link,
     info,
+    alignment,
     entrySize: offsetField(reader, bits),
   };
 }

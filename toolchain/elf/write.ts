@@ -21,6 +21,8 @@ export interface ElfSectionInput {
   /** SHF.* */
   readonly flags: number;
   readonly address: bigint;
+  /** The physical address; the same when left out. */
+  readonly loadAddress?: bigint;
   readonly alignment: number;
   /** undefined for SHT.NOBITS. */
   readonly bytes: Uint8Array | undefined;
@@ -205,7 +207,8 @@ function programHeader(bits: 32 | 64, { input, offset }: PlacedSection): Uint8Ar
   const flags = PF.R | (input.flags & SHF.WRITE ? PF.W : 0) | (input.flags & SHF.EXECINSTR ? PF.X : 0);
   const file = new ByteWriter().u32(PT.LOAD);
   if (bits === 64) file.u32(flags);
-  file.address(BigInt(offset), width).address(input.address, width).address(input.address, width);
+  const physical = input.loadAddress ?? input.address;
+  file.address(BigInt(offset), width).address(input.address, width).address(physical, width);
   file.address(BigInt(input.bytes?.length ?? 0), width).address(BigInt(input.size), width);
   if (bits === 32) file.u32(flags);
   return file.address(BigInt(PAGE_SIZE), width).take();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { assemble } from '../assembler/assemble.js';
 import { constantValue } from '../assembler/expression.js';
-import { writeInteger } from '../assembler/directivesData.js';
+import { writeInteger } from '../assembler/integers.js';
 import { assembleInstruction } from '../assembler/instruction.js';
 import { Section, defaultSectionFlags } from '../assembler/sections.js';
 import { plainColumns } from '../assembler/source.js';
@@ -53,11 +53,11 @@ function byGnuAs(lines: readonly string[], bits: Bits): (string | undefined)[] {
 /** Bytes of one line by our assembler, or its error. */
 function byOurs(line: string, bits: Bits): string {
   const text = new Section('.text', defaultSectionFlags('.text'));
-  const names = new SymbolTable(() => text.here());
+  const names = new SymbolTable(() => text.subsection(0).here());
   try {
     const { fragment } = assembleInstruction(
       { text: line, file: 'line.s', line: 1, columns: plainColumns(0) },
-      bits,
+      { bits, syntax: { name: 'att', registerPrefix: true } },
       names,
     );
     assert.equal(fragment.kind, 'bytes');

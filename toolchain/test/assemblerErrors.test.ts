@@ -137,6 +137,8 @@ describe('assembler: bad input', () => {
       source: `${start} .long a\na = b\nb = a\n .macro forever\n forever\n .endm\n forever\n`,
       expect: [
         '/a.S:3:8-9: error: a symbol is defined by itself',
+        '/a.S:4:5-6: error: a symbol is defined by itself',
+        '/a.S:5:5-6: error: a symbol is defined by itself',
         `/a.S:9:2-9: error: macros or includes are nested too deeply${' [from /a.S:7]'.repeat(8)}`,
       ],
     }));

@@ -81,11 +81,10 @@ describe('assembler: the image', () => {
       const text = bits === 64 ? 17 : 15;
       assert.deepEqual(shown, [
         ['100000', 'r--', 12, 12],
-        ['101000', 'r-x', text, text],
-        ['102000', 'r-x', 1, 1],
-        ['103000', 'r--', 6, 6],
-        ['104000', 'rw-', 12, 12],
-        ['105000', 'rw-', 0, 4096],
+        ['101000', 'r-x', text + 1, text + 1],
+        ['102000', 'r--', 6, 6],
+        ['103000', 'rw-', 12, 12],
+        ['104000', 'rw-', 0, 4096],
       ]);
       assert.ok(loads[0].offset + 12 <= 8192);
       assert.equal(elf.entry, 0x101000n);
@@ -102,7 +101,7 @@ describe('assembler: the image', () => {
         .split('\n');
     const expected = [12, 13, 13, 14, 15, 16, 20].map((line) => `${main}:${line}`);
     assert.deepEqual(
-      lines(['0x101000', '0x101005', '0x101007', '0x101009', '0x10100b', '0x101010', '0x102000']),
+      lines(['0x101000', '0x101005', '0x101007', '0x101009', '0x10100b', '0x101010', '0x101011']),
       expected,
     );
   });
@@ -125,7 +124,7 @@ describe('assembler: the image', () => {
         encoding: 'utf8',
       },
     );
-    assert.match(out, new RegExp(`Line 20 of "${main}" starts at address 0x102000 <second>`));
+    assert.match(out, new RegExp(`Line 20 of "${main}" starts at address 0x101011 <second>`));
     assert.match(out, /^12\s+mov \$message, %esi$/m);
   });
 });

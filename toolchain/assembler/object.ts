@@ -1,0 +1,342 @@
+import { R_386, R_X86_64, SHF, SHT, STB, STT, STV } from '../elf/constants.js';
+import type {
+  ObjectFile,
+  ObjectPlace,
+  ObjectSection,
+  ObjectSymbol,
+  Relocation,
+  SectionGroup,
+} from '../elf/objectFile.js';
+import { writeLineDebugInfo } from '../dwarf/writeLines.js';
+import type { DebugSection, LineRow, LineSequence } from '../dwarf/writeLines.js';
+import type { Assembly } from './assembly.js';
+import { sectionContents } from './contents.js';
+import type { PlacedRelocation, SectionContents } from './contents.js';
+import { layOut } from './layout.js';
+import type { Section } from './sections.js';
+import { offsetOf } from './sections.js';
+import { AssemblyError } from './source.js';
+import { AssemblySymbol } from './symbols.js';
+import { evaluate, evaluateNumber, targetOffset } from './value.js';
+
+const SECTION_TYPES = {
+  progbits: SHT.PROGBITS,
+  nobits: SHT.NOBITS,
+  note: SHT.NOTE,
+  init_array: SHT.INIT_ARRAY,
+  fini_array: SHT.FINI_ARRAY,
+  preinit_array: SHT.PREINIT_ARRAY,
+  // GNU as marks its frame tables as plain data.
+  unwind: SHT.PROGBITS,
+} as const;
+const BINDINGS = { local: STB.LOCAL, global: STB.GLOBAL, weak: STB.WEAK } as const;
+const SYMBOL_TYPES = {
+  notype: STT.NOTYPE,
+  object: STT.OBJECT,
+  function: STT.FUNC,
+  section: STT.SECTION,
+  file: STT.FILE,
+  common: STT.OBJECT,
+  tls: STT.TLS,
+  ifunc: STT.GNU_IFUNC,
+  unique: STT.OBJECT,
+} as const;
+const VISIBILITIES = {
+  default: STV.DEFAULT,
+  internal: STV.INTERNAL,
+  hidden: STV.HIDDEN,
+  protected: STV.PROTECTED,
+} as const;
+/** Relocations that make their symbol one of thread storage. */
+const THREAD_RELOCATIONS = {
+  64: new Set<number>([
+    ...[R_X86_64.TLSGD, R_X86_64.GOTTPOFF, R_X86_64.TPOFF32, R_X86_64.TPOFF64],
+    ...[R_X86_64.DTPOFF32, R_X86_64.DTPOFF64, R_X86_64.GOTPC32_TLSDESC, R_X86_64.TLSDESC_CALL],
+  ]),
+  32: new Set<number>([
+    ...[R_386.TLS_IE, R_386.TLS_GOTIE, R_386.TLS_LE, R_386.TLS_GD],
+    ...[R_386.TLS_LDO_32, R_386.TLS_LE_32],
+  ]),
+} as const;
+
+export interface ObjectOptions {
+  /** Adds DWARF line tables of the assembly source. */
+  readonly debug: boolean;
+}
+
+/** An assembled file: the object, and each section's content for views of single statements. */
+export interface AssembledObject {
+  readonly object: ObjectFile;
+  readonly contents: ReadonlyMap<Section, SectionContents>;
+}
+
+/** Lays out and writes what was assembled. Errors become diagnostics; the object is then not to be used. */
+export function makeObject(assembly: Assembly, options: ObjectOptions): AssembledObject {
+  return new ObjectMaker(assembly).make(options);
+}
+
+class ObjectMaker {
+  private readonly sections: Section[] = [];
+  private readonly symbols: ObjectSymbol[] = [];
+  private readonly sectionSymbols = new Map<number, number>();
+  private readonly symbolIndexes = new Map<AssemblySymbol, number>();
+
+  constructor(private readonly assembly: Assembly) {}
+
+  make({ debug }: ObjectOptions): AssembledObject {
+    const { assembly } = this;
+    const { options } = assembly;
+    assembly.callFrames.write(assembly);
+    layOut(assembly);
+    // A compiler's debug information is about the lines of its `.loc`; ours is about the assembly that the user sees.
+    this.sections.push(...assembly.sections.filter(({ name }) => !debug || !/^\.debug_(?!frame)/.test(name)));
+    const contents = new Map(this.sections.map((section) => [section, sectionContents(section, assembly)]));
+    this.markThreadSymbols(contents);
+    this.addSymbols(contents);
+    const code = this.sections.map((section) => this.section(section, contents.get(section)!));
+    const sections = [...code, ...(debug ? this.debugSections(code.length) : [])];
+    const object: ObjectFile = {
+      name: options.fileName,
+      bits: options.bits,
+      sections,
+      symbols: this.symbols,
+      groups: this.groups(),
+      locate: (section, offset) => this.locate(contents, section, offset),
+    };
+    return { object, contents };
+  }
+
+  private markThreadSymbols(contents: ReadonlyMap<Section, SectionContents>): void {
+    const types = THREAD_RELOCATIONS[this.assembly.options.bits];
+    for (const { relocations } of contents.values()) {
+      for (const { symbol, type } of relocations) {
+        if (symbol instanceof AssemblySymbol && types.has(type)) symbol.type = 'tls';
+      }
+    }
+  }
+
+  /** Local symbols first, as the gABI demands. */
+  private addSymbols(contents: ReadonlyMap<Section, SectionContents>): void {
+    const needed = new Set<AssemblySymbol>();
+    for (const { relocations } of contents.values()) {
+      for (const { symbol } of relocations) if (symbol instanceof AssemblySymbol) needed.add(symbol);
+    }
+    const all = [...this.assembly.symbols.symbols.values()];
+    const wanted = all.filter((symbol) => needed.has(symbol) || isListed(symbol));
+    const isLocal = (symbol: AssemblySymbol): boolean => symbol.binding === 'local' && isKnown(symbol);
+    const { fileName } = this.assembly;
+    if (fileName !== undefined) this.symbols.push(fileSymbol(fileName));
+    this.sections.forEach((section, index) => this.addSectionSymbol(section.name, index));
+    for (const symbol of [...wanted.filter(isLocal), ...wanted.filter((symbol) => !isLocal(symbol))])
+      this.addSymbol(symbol);
+  }
+
+  private addSectionSymbol(name: string, section: number): number {
+    const index = this.symbols.length;
+    this.sectionSymbols.set(section, index);
+    this.symbols.push({
+      name,
+      value: 0n,
+      size: 0n,
+      binding: STB.LOCAL,
+      type: STT.SECTION,
+      visibility: STV.DEFAULT,
+      section,
+    });
+    return index;
+  }
+
+  private addSymbol(symbol: AssemblySymbol): void {
+    this.symbolIndexes.set(symbol, this.symbols.length);
+    const { name, common, visibility, type } = symbol;
+    // What is not defined here is another object's.
+    const binding = symbol.binding === 'local' && !isKnown(symbol) ? STB.GLOBAL : BINDINGS[symbol.binding];
+    const fixed = {
+      name,
+      binding,
+      type: SYMBOL_TYPES[type],
+      visibility: VISIBILITIES[visibility],
+      size: 0n,
+    };
+    this.symbols.push({ ...fixed, value: 0n, section: 'undefined' });
+    const { diagnostics, options } = this.assembly;
+    const source = symbol.definedAt ?? {
+      file: options.fileName,
+      line: 1,
+      text: name,
+      columns: () => ({ column: 1, endColumn: 2 }),
+    };
+    diagnostics.guard(source, () => {
+      const size = common ? common.size : symbol.sizeExpression ? evaluateNumber(symbol.sizeExpression) : 0n;
+      this.symbols[this.symbols.length - 1] = { ...fixed, size, ...this.valueOf(symbol) };
+    });
+  }
+
+  private valueOf(symbol: AssemblySymbol): Pick<ObjectSymbol, 'value' | 'section'> {
+    const { location, common } = symbol;
+    if (location)
+      return { value: BigInt(offsetOf(location)), section: this.sectionIndex(location.chunk.section) };
+    if (common) return { value: BigInt(common.alignment), section: 'common' };
+    if (!symbol.value) return { value: 0n, section: 'undefined' };
+    const { value, plus, minus } = evaluate(symbol.value);
+    if (plus.length === 0 && minus.length === 0) return { value, section: 'absolute' };
+    const [only] = plus;
+    if (plus.length > 1 || minus.length > 0 || !only.location)
+      throw new AssemblyError(`the value of '${symbol.name}' depends on symbols of other objects`);
+    return { value: value + targetOffset(only), section: this.sectionIndex(only.location.chunk.section) };
+  }
+
+  private sectionIndex(section: Section): number | 'absolute' {
+    const index = this.sections.indexOf(section);
+    return index < 0 ? 'absolute' : index;
+  }
+
+  private section(section: Section, { bytes, relocations }: SectionContents): ObjectSection {
+    const { name, flags, alignment, size } = section;
+    const linkedTo = flags.linkedTo ? this.sections.findIndex((other) => other.name === flags.linkedTo) : -1;
+    return {
+      name,
+      type: SECTION_TYPES[flags.type],
+      flags: flagBits(section),
+      alignment,
+      entrySize: flags.entrySize ?? 0,
+      bytes,
+      size,
+      relocations: relocations.map((relocation) => this.relocation(relocation)),
+      ...(linkedTo >= 0 ? { linkedTo } : {}),
+    };
+  }
+
+  private relocation({ offset, type, symbol, addend }: PlacedRelocation): Relocation {
+    return { offset, type, symbol: this.symbolIndex(symbol), addend };
+  }
+
+  private symbolIndex(symbol: PlacedRelocation['symbol']): number {
+    if (!symbol) return -1;
+    if (symbol instanceof AssemblySymbol) return this.symbolIndexes.get(symbol)!;
+    return this.sectionSymbols.get(this.sections.indexOf(symbol)) ?? -1;
+  }
+
+  private groups(): SectionGroup[] {
+    const groups = new Map<string, { isComdat: boolean; members: number[] }>();
+    this.sections.forEach(({ flags: { group, isComdat } }, index) => {
+      if (group === undefined) return;
+      const known = groups.get(group) ?? { isComdat: isComdat ?? false, members: [] };
+      known.members.push(index);
+      groups.set(group, known);
+    });
+    return Array.from(groups, ([signature, group]) => ({ signature, ...group }));
+  }
+
+  private locate(
+    contents: ReadonlyMap<Section, SectionContents>,
+    section: number,
+    offset: number,
+  ): ObjectPlace | undefined {
+    const found = contents
+      .get(this.sections[section])
+      ?.relocations.find((relocation) => relocation.offset === offset);
+    if (!found) return undefined;
+    const { source, start, end } = found;
+    return { file: source.file, line: source.line, ...source.columns(start, end) };
+  }
+
+  private debugSections(first: number): ObjectSection[] {
+    const sequences = this.sections.flatMap((section, index) =>
+      section.flags.allocate && section.flags.execute ? lineSequences(section, index) : [],
+    );
+    if (sequences.length === 0) return [];
+    const { fileName: file, bits } = this.assembly.options;
+    const debug = writeLineDebugInfo({
+      addressBytes: bits === 64 ? 8 : 4,
+      file,
+      directory: /^(.*)[/\\][^/\\]*$/.exec(file)?.[1] || '/',
+      producer: 'Hyperstep assembler',
+      sequences,
+    });
+    const names = [...debug.keys()];
+    for (const [position, name] of names.entries()) this.addSectionSymbol(name, first + position);
+    return [...debug].map(([name, content]) => this.debugSection(name, content, names, first));
+  }
+
+  private debugSection(
+    name: string,
+    { bytes, references }: DebugSection,
+    names: readonly string[],
+    first: number,
+  ): ObjectSection {
+    const { bits } = this.assembly.options;
+    const relocations = references.map(({ offset, size, target, addend }): Relocation => {
+      const section = typeof target === 'number' ? target : first + names.indexOf(target);
+      const type = bits === 32 ? R_386[32] : R_X86_64[size === 8 ? 64 : 32];
+      return { offset, type, symbol: this.sectionSymbols.get(section)!, addend: BigInt(addend) };
+    });
+    if (bits === 32) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      for (const { offset, addend } of references) view.setUint32(offset, addend, true);
+    }
+    return {
+      name,
+      type: SHT.PROGBITS,
+      flags: 0,
+      alignment: 1,
+      entrySize: 0,
+      bytes,
+      size: bytes.length,
+      relocations,
+    };
+  }
+}
+
+const isKnown = ({ location, value, common }: AssemblySymbol): boolean =>
+  location !== undefined || value !== undefined || common !== undefined;
+
+/** GNU as leaves names that start with `.L` out, and names that nothing defines or uses. */
+function isListed(symbol: AssemblySymbol): boolean {
+  if (symbol.name.startsWith('.L')) return false;
+  return isKnown(symbol) || symbol.binding !== 'local';
+}
+
+function fileSymbol(name: string): ObjectSymbol {
+  return {
+    name,
+    value: 0n,
+    size: 0n,
+    binding: STB.LOCAL,
+    type: STT.FILE,
+    visibility: STV.DEFAULT,
+    section: 'absolute',
+  };
+}
+
+function flagBits({ flags }: Section): number {
+  const { allocate, write, execute, merge, strings, tls, exclude, retain, group, linkedTo } = flags;
+  const bits: readonly (readonly [boolean | undefined, number])[] = [
+    [allocate, SHF.ALLOC],
+    [write, SHF.WRITE],
+    [execute, SHF.EXECINSTR],
+    [merge, SHF.MERGE],
+    [strings, SHF.STRINGS],
+    [tls, SHF.TLS],
+    [exclude, SHF.EXCLUDE],
+    [retain, SHF.GNU_RETAIN],
+    [group !== undefined, SHF.GROUP],
+    [linkedTo !== undefined, SHF.LINK_ORDER],
+  ];
+  return bits.reduce((sum, [isSet, bit]) => (isSet ? sum + bit : sum), 0);
+}
+
+/** One row for each run of instructions of one line. */
+function lineSequences(section: Section, index: number): LineSequence[] {
+  const rows: LineRow[] = [];
+  for (const { fragments, offsets } of section.subsections) {
+    fragments.forEach((fragment, position) => {
+      if (!fragment.isInstruction) return;
+      const { file, line } = fragment.source;
+      const last = rows.at(-1);
+      if (last?.file === file && last.line === line) return;
+      rows.push({ offset: offsets[position], file, line });
+    });
+  }
+  return rows.length > 0 ? [{ section: index, rows, end: section.size }] : [];
+}
