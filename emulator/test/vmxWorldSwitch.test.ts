@@ -23,7 +23,7 @@ describe('VM entry and VM exit', () => {
         put('hostPat', 0x0606_0606_0606_0606n),
         put('guestEfer', Efer.LME | Efer.LMA | Efer.NXE),
         put('hostEfer', Efer.LME | Efer.LMA | Efer.SCE),
-        put('guestDr7', 0xffff_ffffn),
+        put('guestDr7', 0xffff_ff00n),
         put('guestFsBase', 0x1111_2222n),
         put('hostFsBase', 0xffff_8888_0000_0000n),
         put('hostGdtrBase', 0xffff_8000_0000_1000n),
@@ -33,7 +33,7 @@ describe('VM entry and VM exit', () => {
     );
     const { state } = fixture.processor;
     assert.equal(state.rip, GUEST_RIP);
-    assert.equal(state.dr7, 0xffff_2fffn, 'bits 12, 14 and 15 are cleared');
+    assert.equal(state.dr7, 0xffff_2f00n, 'bits 12, 14 and 15 are cleared');
     assert.equal(state.tscOffset, 0x55n);
     assert.equal(state.efer, Efer.LME | Efer.LMA | Efer.NXE);
     assert.equal(state.cpl, 0);
@@ -44,7 +44,7 @@ describe('VM entry and VM exit', () => {
 
     const { vmcs } = fixture;
     assert.equal(vmcs.read(Field.guestRsp), 0x1_2345n);
-    assert.equal(vmcs.read(Field.guestDr7), 0xffff_2fffn);
+    assert.equal(vmcs.read(Field.guestDr7), 0xffff_2f00n);
     assert.equal(vmcs.read(Field.guestFsBase), 0x1111_2222n);
     assert.equal(vmcs.read(Field.guestEfer), Efer.LME | Efer.LMA | Efer.NXE);
     assert.equal(vmcs.read(Field.guestPat), 0x0007_0406_0007_0406n);
