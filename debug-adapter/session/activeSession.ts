@@ -132,15 +132,25 @@ export class ActiveSession {
     this.lastCause = cause;
     this.console.flush();
     this.activity.stopped();
-    const { reason, description, text, hitBreakpointIds } = cause;
+    const { description, text, hitBreakpointIds } = cause;
     this.outbox.event('stopped', {
-      reason,
+      reason: this.stopReason(cause),
       description,
       text,
       hitBreakpointIds: hitBreakpointIds && [...hitBreakpointIds],
       threadId: this.threadToShow(),
       allThreadsStopped: true,
     });
+  }
+
+  /**
+   * For the reason `breakpoint` VS Code shows the top frame whatever its hint; for a reason that it does not know, the
+   * first frame that is not subtle: behind an exit the guest's instruction.
+   */
+  private stopReason({ reason }: StopCause): string {
+    const { client } = this.services;
+    if (client !== 'vscode' || reason !== 'breakpoint') return reason;
+    return isBehindExit(this.stacks.of(this.threadToShow())) ? 'VM exit' : reason;
   }
 
   private ended(end: MachineEnd): void {

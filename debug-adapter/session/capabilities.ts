@@ -29,6 +29,5 @@ export const capabilities: DebugProtocol.Capabilities = {
   supportsLoadedSourcesRequest: true,
   supportsRestartRequest: true,
   supportsTerminateRequest: true,
-  supportsDelayedStackTraceLoading: true,
   supportsSingleThreadExecutionRequests: false,
 };

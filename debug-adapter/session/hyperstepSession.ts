@@ -15,6 +15,8 @@ export interface SessionServices {
   readonly platform: Platform;
   readonly pacing: Pacing;
   readonly installFolder: string;
+  /** `clientID` of the initialize request. */
+  readonly client?: string;
 }
 
 type Handler = (args: unknown) => unknown;
@@ -25,14 +27,14 @@ export class HyperstepSession extends DebugSession implements Outbox {
   /** Requests of a session that may come before there is a machine: answered when there is one. */
   private readonly early: ((session: ActiveSession) => void)[] = [];
   private readonly lifecycle: Readonly<Record<string, Handler>> = {
-    initialize: () => capabilities,
+    initialize: (args) => this.initialize(args as DebugProtocol.InitializeRequestArguments),
     launch: (args) => this.launch(args as HyperstepLaunchArguments),
     restart: (args) => this.restart(args as DebugProtocol.RestartArguments),
     terminate: () => this.terminate(),
     disconnect: () => this.disconnect(),
   };
 
-  constructor(private readonly services: SessionServices) {
+  constructor(private services: SessionServices) {
     super();
   }
 
@@ -84,6 +86,11 @@ export class HyperstepSession extends DebugSession implements Outbox {
   }
 
   // -------------------------------------------------------------- the life of a session
+
+  private initialize({ clientID }: DebugProtocol.InitializeRequestArguments): DebugProtocol.Capabilities {
+    this.services = { ...this.services, client: clientID };
+    return capabilities;
+  }
 
   private async launch(args: HyperstepLaunchArguments): Promise<void> {
     this.launchArguments = args;

@@ -95,7 +95,8 @@ export const sessionRequests: Handlers = {
     }),
   scopes: (session, args) => {
     const frame = session.stacks.frame(args.frameId);
-    if (frame?.kind === 'label') return { scopes: [] };
+    // VS Code asks once more about the frame of the stop before, and would show an error in red until it has the new one.
+    if (frame?.kind !== 'code') return { scopes: [] };
     return { scopes: scopesOf(frameContext(session, args.frameId), session.store) };
   },
   variables: (session, args) => ({ variables: session.store.variables(args) }),

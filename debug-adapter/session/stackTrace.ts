@@ -35,15 +35,15 @@ function stackFrame(frame: Frame, places: FramePlaces, behindExit: boolean): Deb
     return { id: frame.id, name: frame.name, line: 0, column: 0, presentationHint: 'label' };
   }
   const { source, line, column } = places.placeOf(frame);
-  // VS Code focuses the first frame whose source is not deemphasized.
-  const deemphasize = frame.isGlue || (behindExit && frame.world === 'root');
+  // VS Code focuses the first frame that is not subtle, and folds those that are.
+  const subtle = frame.isGlue || (behindExit && frame.world === 'root');
   return {
     id: frame.id,
     name: frame.name,
     line,
     column,
-    source: deemphasize ? { ...source, presentationHint: 'deemphasize' } : source,
+    source,
     instructionPointerReference: places.codeReference(frame),
-    presentationHint: frame.isGlue ? 'subtle' : 'normal',
+    presentationHint: subtle ? 'subtle' : 'normal',
   };
 }

@@ -41,7 +41,7 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
   private session: Session | undefined;
   private total = 0;
   private nowNs = 0;
-  /** The rows of the newest calls, and of earlier calls that are blocked. */
+  /** The rows of the newest calls, and of all that are blocked. */
   private newest: Node[] = [];
   /** How many calls there were when the newest was scrolled into view. */
   private scrolledTo = 0;
@@ -88,7 +88,7 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
         });
       case 'call':
         return toTreeItem(node.row, {
-          // A blocked call can stand at the top and in its page.
+          // A blocked call can stand at the end and in its page.
           id: `call-${node.call.seq}${node.parent ? '-in-page' : ''}`,
           contextValue: node.row.place ? 'hypercall.source' : 'hypercall',
           collapsible: vscode.TreeItemCollapsibleState.Collapsed,
@@ -172,7 +172,7 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
     await this.tree.reveal(last, { select: false, focus: false });
   }
 
-  /** The newest calls; before them the earlier ones that are still blocked, so that no blocked call is out of sight. */
+  /** The newest calls, and behind them all that are still blocked: there they stay in sight while others come and go. */
   private async fetchNewest(session: Session): Promise<{ total: number; newest: Node[] }> {
     const guess = layOut(Math.max(this.total, session.activity.hypercalls)).newest.start;
     const answer = await session.request('hyperstep/hypercalls', { start: guess, count: 2 * PAGE });
@@ -187,7 +187,11 @@ export class HypercallsView implements vscode.Disposable, vscode.TreeDataProvide
     );
     return {
       total: answer.total,
-      newest: [...blocked.flat(), ...calls].map((call) => this.callNode(call, undefined)),
+      newest: [
+        ...calls.filter(({ after }) => after),
+        ...blocked.flat(),
+        ...calls.filter(({ after }) => !after),
+      ].map((call) => this.callNode(call, undefined)),
     };
   }
 

@@ -11,11 +11,27 @@ const SCREENSHOTS = path.join(root, 'out', 'screenshots');
 /** Wide enough for whole rows of the Hypercalls view. */
 const SIDE_BAR_WIDTH = 560;
 
+/** How long VS Code takes to scroll a list. */
+const SCROLL_MS = 500;
+
+const F5_MS = 8_000;
+const F5_ATTEMPTS = 4;
+
 /** VS Code shows the old call stack until the new one has come. */
 const STEP_MS = 3_000;
 
-type ViewName =
-  'Variables' | 'Watch' | 'Call Stack' | 'Breakpoints' | 'Hypercalls' | 'Registers' | 'VM Exits' | 'VMCS';
+const VIEWS = [
+  'Variables',
+  'Watch',
+  'Call Stack',
+  'Loaded Scripts',
+  'Breakpoints',
+  'Hypercalls',
+  'Registers',
+  'VM Exits',
+  'VMCS',
+] as const;
+type ViewName = (typeof VIEWS)[number];
 
 export class Workbench {
   readonly page: Page;
@@ -79,6 +95,19 @@ export class Workbench {
     return texts.map((text) => text.replace(/\s+/g, ' ').trim());
   }
 
+  /** What the rows of a view say, also those at either end that must be scrolled to. */
+  async allRows(view: ViewName): Promise<string[]> {
+    const list = this.view(view).locator('.monaco-list');
+    await list.focus();
+    await this.page.keyboard.press('Home');
+    await this.page.waitForTimeout(SCROLL_MS);
+    const seen = await this.rows(view);
+    await this.page.keyboard.press('End');
+    await this.page.waitForTimeout(SCROLL_MS);
+    const last = await this.rows(view);
+    return [...seen, ...last.filter((row) => !seen.includes(row))];
+  }
+
   /** Opens or closes a row of a tree. */
   async expandRow(row: Locator, open = true): Promise<void> {
     if ((await row.getAttribute('aria-expanded')) === String(open)) return;
@@ -102,9 +131,21 @@ export class Workbench {
 
   /** F5 with the focus in the editor. */
   async startDebugging(): Promise<void> {
+    await this.pressF5(this.page.locator('.debug-toolbar'));
+  }
+
+  /** F5 until something appears: a window that has just opened may not know its debuggers yet. */
+  async pressF5(appears: Locator): Promise<void> {
     await this.page.locator('.editor-instance .view-lines').first().click();
-    await this.page.keyboard.press('F5');
-    await this.page.locator('.debug-toolbar').waitFor();
+    for (let attempt = 1; ; attempt++) {
+      await this.page.keyboard.press('F5');
+      try {
+        await appears.waitFor({ timeout: F5_MS });
+        return;
+      } catch (error) {
+        if (attempt === F5_ATTEMPTS) throw error;
+      }
+    }
   }
 
   async press(button: 'Continue' | 'Pause' | 'Step Over' | 'Step Into' | 'Step Out' | 'Stop'): Promise<void> {
@@ -129,6 +170,19 @@ export class Workbench {
   async answer(text: string): Promise<void> {
     await this.page.locator('.quick-input-widget input').first().fill(text);
     await this.page.keyboard.press('Enter');
+  }
+
+  /** Waits until the editor shows a file with the cursor in a line: there VS Code puts it at a stop. */
+  async editorIsAt(file: string, line: number): Promise<void> {
+    await this.page.locator('.tab.active', { hasText: file }).waitFor();
+    await this.page.locator('[id="status.editor.selection"]', { hasText: `Ln ${line},` }).waitFor();
+  }
+
+  /** Opens these views of the side bar and closes all others. */
+  async showOnly(...names: ViewName[]): Promise<void> {
+    for (const name of VIEWS) {
+      if (await this.view(name).count()) await this.expand(name, names.includes(name));
+    }
   }
 
   /** Waits until the machine is stopped with a top frame of this text, and answers the call stack. */
@@ -157,10 +211,10 @@ export class Workbench {
     return stack;
   }
 
-  /** The call stack once it differs from the one before; the same one when a step led back to the same line. */
+  /** The call stack once its top frame differs; the same one when a step led back to the same line. */
   private async changedStack(before: string[]): Promise<string[]> {
     let stack = before;
-    for (const end = Date.now() + STEP_MS; Date.now() < end && stack.join() === before.join();) {
+    for (const end = Date.now() + STEP_MS; Date.now() < end && stack[0] === before[0];) {
       await this.page.waitForTimeout(50);
       stack = await this.stoppedIn(/./);
     }
