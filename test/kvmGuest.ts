@@ -2,6 +2,7 @@
  * Small guests for tests of the KVM host. A guest tells what it sees by hypercalls that nobody answers, which the trace
  * shows: `report VALUE` with the value in RBX, and its exception handlers with error code, place and CR2 or DR6.
  */
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -132,3 +133,107 @@ function reportText({ nr, before }: TraceLine): string | undefined {
   if (vector === 1) return `${what} DR6 ${before.rdx}`;
   return vector === 14 ? `${what} CR2 ${before.rdx}` : what;
 }
+
+/** What a test expects of a guest. */
+interface Expected {
+  readonly status?: number;
+  readonly reports?: readonly string[];
+  /** `after.rax` of the hypercalls that are no reports. */
+  readonly results?: readonly string[];
+  /** Must stand in the host's log. */
+  readonly log?: readonly RegExp[];
+}
+
+/** Runs the guest and compares its reports, results, status and the host's log. */
+export async function check(code: string, expected: Expected, options: KvmOptions = {}): Promise<KvmRun> {
+  const run = await runKvmGuest(code, options);
+  assert.deepEqual(
+    {
+      reports: run.reports,
+      results: expected.results && run.hypercalls.map(({ after }) => after?.rax),
+      status: run.status,
+    },
+    { reports: expected.reports ?? [], results: expected.results, status: expected.status ?? 0 },
+    `${run.log}${run.explanation ?? ''}`,
+  );
+  for (const pattern of expected.log ?? []) assert.match(run.log, pattern);
+  return run;
+}
+
+/** Code that makes a hypercall with its number and operands. */
+export const call = (nr: number | string, ...operands: (number | string)[]): string =>
+  ['rax', 'rbx', 'rcx', 'rdx', 'rsi']
+    .slice(0, operands.length + 1)
+    .map((register, i) => `	movabsq	$${[nr, ...operands][i]}, %${register}\n`)
+    .join('') + '	vmcall\n';
+
+/** Runs code at CPL 3, or in compatibility mode, and comes back by SYSCALL or a far jump. */
+export const MODES = `
+	.set	USER_CODE, 0x23
+	.set	USER_DATA, 0x1b
+	.set	CODE32, 0x18
+	jmp	modes_end
+
+open_to_user:
+	subq	$16, %rsp		/* RSP0 of the TSS, for exceptions at CPL 3 */
+	sgdt	(%rsp)
+	movq	2(%rsp), %rax
+	addq	$16, %rsp
+	movl	42(%rax), %ecx		/* base 23:0, and 31:24, of descriptor 5 */
+	andl	$0xffffff, %ecx
+	movzbl	47(%rax), %edx
+	shll	$24, %edx
+	orl	%edx, %ecx
+	leaq	-1024(%rsp), %rdx
+	movq	%rdx, 4(%rcx)
+	movq	%cr3, %rax
+	orq	$4, (%rax)
+	movq	(%rax), %rax
+	andq	$-4096, %rax
+	orq	$4, (%rax)
+	movq	(%rax), %rax
+	andq	$-4096, %rax
+	orq	$4, (%rax)
+	movq	%cr3, %rax
+	movq	%rax, %cr3
+	movl	$0xc0000081, %ecx	/* STAR, LSTAR */
+	xorl	%eax, %eax
+	movl	$8, %edx
+	wrmsr
+	incl	%ecx
+	movq	%r12, %rax
+	xorl	%edx, %edx
+	wrmsr
+	ret
+
+	.macro	at_cpl3 label, kernel
+	leaq	\\kernel(%rip), %r12
+	call	open_to_user
+	pushq	$USER_DATA
+	leaq	-256(%rsp), %rax
+	pushq	%rax
+	pushq	$2
+	pushq	$USER_CODE
+	leaq	\\label(%rip), %rax
+	pushq	%rax
+	iretq
+	.endm
+
+	.macro	in_compatibility_mode label
+	lgdt	gdt_descriptor(%rip)
+	pushq	$CODE32
+	leaq	\\label(%rip), %rax
+	pushq	%rax
+	lretq
+	.endm
+
+	.data
+	.balign	8
+gdt:
+	.quad	0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
+gdt_descriptor:
+	.word	31
+	.quad	gdt
+	.text
+modes_end:
+`;
