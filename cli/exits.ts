@@ -10,13 +10,21 @@ export const countExits: Report = (launch, print, json) => {
   };
   return {
     finish: () => {
-      if (!json) print(['reason', 'name', 'count', 'virtual ns in the host'].join('\t'));
-      for (const { reason, name, count, virtualNs } of counts.rows()) {
+      const rows = counts.rows();
+      if (json) {
+        for (const { reason, name, count, virtualNs } of rows) {
+          print(JSON.stringify({ reason, name, count, virtualNs }));
+        }
+        return;
+      }
+      const width = Math.max(...rows.map(({ name }) => name.length), 'exit reason'.length);
+      const line = (reason: string, name: string, count: string, virtualNs: string): void =>
         print(
-          json
-            ? JSON.stringify({ reason, name, count, virtualNs })
-            : [reason, name, count, virtualNs].join('\t'),
+          `${reason.padStart(6)}  ${name.padEnd(width)}  ${count.padStart(10)}  ${virtualNs.padStart(18)}`,
         );
+      line('number', 'exit reason', 'count', 'ns in the host');
+      for (const { reason, name, count, virtualNs } of rows) {
+        line(`${reason}`, name, `${count}`, `${virtualNs}`);
       }
     },
   };
