@@ -122,7 +122,7 @@ const threadOf = (stop: Stop): number => stop.event.threadId ?? 1;
 function focused(stop: Stop): DebugProtocol.StackFrame | undefined {
   return stop.frames.find(
     ({ presentationHint, source }) =>
-      presentationHint !== 'label' && source !== undefined && source.presentationHint !== 'deemphasize',
+      presentationHint !== 'label' && presentationHint !== 'subtle' && source !== undefined,
   );
 }
 
