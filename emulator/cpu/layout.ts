@@ -82,6 +82,8 @@ const fields32 = [
   // VMX: 0 outside VMX operation, 1 root, 2 non-root; the VMXON and current-VMCS pointers (0xffffffff: none); 1 while
   // an event that VM entry injects waits for delivery.
   ...u32('vmxOperation', 'vmxonPointer', 'currentVmcs', 'injectionPending'),
+  // VMX: 1 while a pending virtual interrupt is recognized.
+  ...u32('virtualInterrupt'),
   // Interpreter registers: instructions left, why it left and at which record; byte offset of the TLB bank in use.
   ...u32('budget', 'exitCode', 'exitRecord', 'accessInfo', 'tlbBank'),
 ] as const; // prettier-ignore

@@ -32,7 +32,13 @@ interface PendingWrite {
   firstSize: number;
   firstPhysical: number;
   secondPhysical: number;
+  /** Offset on the APIC-access page, or NOT_APIC. */
+  apicOffset: number;
 }
+
+const NOT_APIC = -1;
+/** What makes an access longer than a register. */
+const CROSSING = 8;
 
 /** What the memory system needs of the processor; read when used, since the parts are made one after the other. */
 export interface MemorySurroundings {
@@ -65,6 +71,7 @@ export class PagedMemory implements MemorySystem {
     firstSize: 0,
     firstPhysical: 0,
     secondPhysical: 0,
+    apicOffset: NOT_APIC,
   };
 
   constructor(private readonly surroundings: MemorySurroundings) {
@@ -100,7 +107,7 @@ export class PagedMemory implements MemorySystem {
 
   fetch(addressLow: number, addressHigh: number): number {
     const page = this.resolve(addressLow, addressHigh, Access.EXECUTE);
-    if (page < 0) return -1;
+    if (page < 0 || this.leavesByApicAccess(page, addressLow, 1, Access.EXECUTE)) return -1;
     if (this.surroundings.bus.isDevice(page)) {
       // What a floating bus reads, FF FF, is an undefined opcode (SDM 2D appendix A, group 5 /7).
       this.fault = invalidOpcode();
@@ -150,7 +157,8 @@ export class PagedMemory implements MemorySystem {
   }
 
   private withheld(low: number, high: number, physicalPage: number): number {
-    if (this.surroundings.bus.isDevice(physicalPage)) return KINDS;
+    const { bus, virtualization } = this.surroundings;
+    if (bus.isDevice(physicalPage) || physicalPage === virtualization.apicAccessPage) return KINDS;
     const code = (this.pageFlags[physicalPage] & PageFlag.CODE) !== 0 ? Access.WRITE : 0;
     return code | this.watchpoints.withheld(low, high);
   }
@@ -162,6 +170,9 @@ export class PagedMemory implements MemorySystem {
     const page = this.resolve(addressLow, addressHigh, access);
     if (page < 0) return 0;
     const physical = page * 4096 + offset;
+    if (page === this.surroundings.virtualization.apicAccessPage) {
+      return this.prepareApicAccess(addressLow, addressHigh, size, access);
+    }
     if (offset + size > 4096) return this.prepareCrossing(addressLow, addressHigh, size, access, physical);
     if (this.surroundings.bus.isDevice(page)) {
       return this.prepareCopy(addressLow, addressHigh, size, access, size, physical, 0);
@@ -179,8 +190,35 @@ export class PagedMemory implements MemorySystem {
     // Addresses wrap at 4 GBytes outside 64-bit mode.
     const nextHigh = (nextLow | 0) === 0 && this.longMode ? (high + 1) | 0 : high;
     const second = this.resolve(nextLow | 0, nextHigh, access);
-    if (second < 0) return 0;
+    if (second < 0 || this.leavesByApicAccess(second, nextLow, size - (nextLow - low), access)) return 0;
     return this.prepareCopy(low, high, size, access, 4096 - (low & 0xfff), first, second * 4096);
+  }
+
+  /** An access to the APIC-access page: made on the virtual-APIC page, or it is a VM exit. */
+  private prepareApicAccess(low: number, high: number, size: number, access: number): number {
+    const offset = low & 0xfff;
+    const physical = this.surroundings.virtualization.accessApicPage(offset, size, access);
+    if (physical < 0) {
+      this.exited = true;
+      return 0;
+    }
+    const operand = region.ram + physical;
+    this.noteAccess(low, high, size, access, operand);
+    if ((access & Access.WRITE) !== 0) {
+      this.setPending(low, high, operand, size, size, physical, 0);
+      this.pending.apicOffset = offset;
+    }
+    return operand;
+  }
+
+  /** Is this the APIC-access page? Then a fetch, or the second half of an operand, is a VM exit, which is made. */
+  private leavesByApicAccess(page: number, low: number, size: number, access: number): boolean {
+    const { virtualization } = this.surroundings;
+    if (page !== virtualization.apicAccessPage) return false;
+    // More than the four bytes of a register, so that it is not virtualized.
+    virtualization.accessApicPage(low & 0xfff, size + CROSSING, access);
+    this.exited = true;
+    return true;
   }
 
   private prepareCopy(
@@ -220,6 +258,7 @@ export class PagedMemory implements MemorySystem {
   ): void {
     const pending = this.pending;
     pending.active = true;
+    pending.apicOffset = NOT_APIC;
     pending.linearLow = linearLow;
     pending.linearHigh = linearHigh;
     pending.operand = operand;
@@ -243,6 +282,7 @@ export class PagedMemory implements MemorySystem {
     } else {
       this.ramWritten(pending.firstPhysical, size);
     }
+    if (pending.apicOffset !== NOT_APIC) this.surroundings.virtualization.apicWritten(pending.apicOffset);
   }
 
   /** Copies physical memory, RAM or a device's, into the linear memory at `to`. */

@@ -131,7 +131,11 @@ class Run {
 
   private maskable(): RunStop | 'again' | undefined {
     const { apic, virtualization } = this.processor;
-    if (virtualization.inGuest && this.intercepts('interruptWindow')) return 'again';
+    if (virtualization.inGuest) {
+      if (this.intercepts('interruptWindow')) return 'again';
+      const vector = virtualization.takeVirtualInterrupt();
+      if (vector >= 0) return this.deliverInterrupt(vector, EventType.EXTERNAL);
+    }
     if (apic.pendingVector() < 0) return undefined;
     if (virtualization.inGuest && this.intercepts('externalInterrupt')) return 'again';
     const enabled = (this.field(layout.rflagsSystem) & RFLAGS_IF) !== 0;

@@ -195,11 +195,30 @@ export interface Virtualization {
    * true when it caused an exit. In the guest this is asked whatever RFLAGS.IF and blocking are: the controls decide.
    */
   interceptPendingEvent(event: PendingEvent): boolean;
+  /** A virtual interrupt that is to be delivered now takes place: its vector, or -1 when there is none. */
+  takeVirtualInterrupt(): number;
+  /** The guest's task priority where it is virtualized; undefined: it is the APIC's. */
+  readTaskPriority(): number | undefined;
+  /** Writes the virtual task priority; false where it is the APIC's. */
+  writeTaskPriority(value: number): boolean;
+  /** The value of a virtualized MSR; undefined: RDMSR operates as usual. */
+  readMsr(index: number): bigint | undefined;
+  /** Writes a virtualized MSR: 'written', or a fault; undefined: WRMSR operates as usual. */
+  writeMsr(index: number, value: bigint): 'written' | Fault | undefined;
+  /** Number of the physical page whose accesses are virtualized, or -1. */
+  readonly apicAccessPage: number;
+  /**
+   * An access to that page, in bytes of one register or not: the physical address to access instead, or -1 when it made
+   * a VM exit. A write is followed by `apicWritten`.
+   */
+  accessApicPage(offset: number, size: number, access: number): number;
+  /** The write at this offset is made. */
+  apicWritten(offset: number): void;
   /** The guest is to be stopped after every instruction (the monitor trap flag, SDM 3C 26.5.2). */
   readonly stepsInstructions: boolean;
   /**
-   * An instruction or the delivery of an event was completed in the guest: makes the VM exit of the monitor trap flag;
-   * true when it did. `debugTrap`: bits of DR6 for the debug trap that would come next.
+   * An instruction or the delivery of an event was completed in the guest: does what a write of a virtual APIC register
+   * asks for, and makes that VM exit or the one of the monitor trap flag; true when it made one. `debugTrap`: bits of DR6 for the debug trap that would come next.
    */
   interceptBoundary(debugTrap: bigint): boolean;
   /** Virtual time at which the guest is to be interrupted by virtualization itself, or Infinity. */
@@ -262,6 +281,8 @@ export interface InterruptController {
   pendingVector(): number;
   /** Moves that vector to in-service; answers it. */
   acknowledge(): number;
+  /** Ends the service of the highest vector, as a write of the EOI register does. */
+  endOfInterrupt(): void;
   nmiPending: boolean;
   readonly tpr: number;
   setTpr(value: number): void;

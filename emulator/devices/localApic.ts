@@ -127,6 +127,11 @@ export class LocalApic implements InterruptController, MemoryDevice {
     return vector;
   }
 
+  endOfInterrupt(): void {
+    const vector = highestBit(this.inService);
+    if (vector >= 0) clearBit(this.inService, vector);
+  }
+
   get tpr(): number {
     return this.taskPriority;
   }
@@ -238,11 +243,9 @@ export class LocalApic implements InterruptController, MemoryDevice {
       case Register.TPR:
         this.setTpr(value);
         break;
-      case Register.EOI: {
-        const vector = highestBit(this.inService);
-        if (vector >= 0) clearBit(this.inService, vector);
+      case Register.EOI:
+        this.endOfInterrupt();
         break;
-      }
       case Register.LDR:
         this.logicalDestination = value & 0xff00_0000;
         break;

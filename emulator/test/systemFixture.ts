@@ -75,6 +75,7 @@ class TestApic implements InterruptController {
   tpr = 0;
   requested: number[] = [];
   acknowledged: number[] = [];
+  ended = 0;
   pendingVector(): number {
     return this.requested[0] ?? -1;
   }
@@ -82,6 +83,9 @@ class TestApic implements InterruptController {
     const vector = this.requested.shift() ?? 0xff;
     this.acknowledged.push(vector);
     return vector;
+  }
+  endOfInterrupt(): void {
+    this.ended++;
   }
   setTpr(value: number): void {
     this.tpr = value;

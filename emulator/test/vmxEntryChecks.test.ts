@@ -46,6 +46,16 @@ const useSecondary = (controls: number): Change =>
     turnOn('primaryProcBasedControls', Primary.activateSecondaryControls),
     turnOn('secondaryProcBasedControls', controls),
   );
+const tprShadow = both(
+  turnOn('primaryProcBasedControls', Primary.useTprShadow),
+  set('virtualApicAddress', 0xb000),
+);
+const postedInterrupts = both(
+  tprShadow,
+  useSecondary(Secondary.virtualInterruptDelivery),
+  turnOn('pinBasedControls', Pin.externalInterruptExiting | Pin.processPostedInterrupts),
+  turnOn('vmExitControls', Exit.acknowledgeInterruptOnExit),
+);
 const useEpt = both(useSecondary(Secondary.enableEpt), set('eptPointer', EPT_POINTER));
 const unrestricted = both(useEpt, useSecondary(Secondary.unrestrictedGuest));
 const inject = (information: number, errorCode = 0, length = 0): Change =>
@@ -100,7 +110,10 @@ const listCases = (address: VmcsFieldName, count: VmcsFieldName): Record<string,
 
 const controlCases: Record<string, Change> = {
   'controls.pinBasedControls.reserved': turnOff('pinBasedControls', 2),
-  'controls.primaryProcBasedControls.reserved': turnOn('primaryProcBasedControls', Primary.useTprShadow),
+  'controls.primaryProcBasedControls.reserved': turnOn(
+    'primaryProcBasedControls',
+    Primary.activateTertiaryControls,
+  ),
   'controls.secondaryProcBasedControls.reserved': useSecondary(Secondary.enableXsaves),
   'controls.cr3TargetCount': set('cr3TargetCount', 5),
   'controls.ioBitmapA.address': both(
@@ -114,6 +127,43 @@ const controlCases: Record<string, Change> = {
   'controls.msrBitmap.address': both(
     turnOn('primaryProcBasedControls', Primary.useMsrBitmaps),
     set('msrBitmap', 0x801),
+  ),
+  'controls.virtualApicAddress.address': both(tprShadow, set('virtualApicAddress', 0x7008)),
+  'controls.tprThreshold.reserved': both(tprShadow, set('tprThreshold', 0x10)),
+  'controls.tprThreshold.vtpr': both(tprShadow, set('tprThreshold', 3)),
+  'controls.apicAccessAddress.address': both(
+    useSecondary(Secondary.virtualizeApicAccesses),
+    set('apicAccessAddress', BEYOND),
+  ),
+  'controls.virtualizeX2apicMode.tprShadow': useSecondary(Secondary.virtualizeX2apicMode),
+  'controls.apicRegisterVirtualization.tprShadow': useSecondary(Secondary.apicRegisterVirtualization),
+  'controls.virtualInterruptDelivery.tprShadow': both(
+    turnOn('pinBasedControls', Pin.externalInterruptExiting),
+    useSecondary(Secondary.virtualInterruptDelivery),
+  ),
+  'controls.virtualizeX2apicMode.apicAccesses': both(
+    tprShadow,
+    useSecondary(Secondary.virtualizeX2apicMode | Secondary.virtualizeApicAccesses),
+  ),
+  'controls.virtualInterruptDelivery.externalInterrupts': both(
+    tprShadow,
+    useSecondary(Secondary.virtualInterruptDelivery),
+  ),
+  'controls.processPostedInterrupts.delivery': both(
+    turnOn('pinBasedControls', Pin.processPostedInterrupts),
+    turnOn('vmExitControls', Exit.acknowledgeInterruptOnExit),
+  ),
+  'controls.processPostedInterrupts.acknowledge': both(
+    postedInterrupts,
+    turnOff('vmExitControls', Exit.acknowledgeInterruptOnExit),
+  ),
+  'controls.postedInterruptNotificationVector': both(
+    postedInterrupts,
+    set('postedInterruptNotificationVector', 256),
+  ),
+  'controls.postedInterruptDescriptorAddress': both(
+    postedInterrupts,
+    set('postedInterruptDescriptorAddress', 0x20),
   ),
   'controls.virtualNmis': turnOn('pinBasedControls', Pin.virtualNmis),
   'controls.nmiWindowExiting': turnOn('primaryProcBasedControls', Primary.nmiWindowExiting),
@@ -355,6 +405,8 @@ describe('VM-entry checks', () => {
       host32,
       usableLdtr,
       injectInterrupt,
+      tprShadow,
+      postedInterrupts,
     };
     for (const [name, change] of Object.entries(states)) {
       const fixture = prepared(change);

@@ -186,7 +186,7 @@ describe('VMX instructions', () => {
 
     const read = access(code.vmread, 0x6c16, 0n, 'VMsucceed');
     assert.equal(read.processor.state.rbx, read.vmcs.read(Field.hostRip));
-    for (const absent of [0x2012, 0x681f, 0x1_0000, 0x5000]) {
+    for (const absent of [0x203a, 0x681f, 0x1_0000, 0x5000]) {
       access(code.vmread, absent, 0n, 'VMfailValid(12)');
       access(code.vmwrite, absent, 0n, 'VMfailValid(12)');
     }

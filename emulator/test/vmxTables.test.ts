@@ -38,7 +38,7 @@ describe('VMX tables', () => {
     assert.deepEqual(fieldAccess(0x201b), { field: Field.eptPointer, high: true });
     assert.equal(fieldAccess(0x681f), undefined);
     assert.equal(fieldAccess(0x4001), undefined);
-    assert.equal(fieldAccess(0x2012), undefined, 'the virtual-APIC address is not there');
+    assert.equal(fieldAccess(0x203a), undefined, 'the ENCLV-exiting bitmap is not there');
   });
 
   it('have a field only with an implemented control', () => {

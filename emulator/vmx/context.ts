@@ -2,6 +2,8 @@
 import { readRflags, writeRflags } from '../cpu/flags.js';
 import type { Fatal, InjectedEvent, Processor } from '../cpu/seams.js';
 import type { EntryFailure, WorldSwitch } from '../machine/worldSwitch.js';
+import { NO_APIC_WRITE } from './apic/apicWrite.js';
+import { VirtualApic } from './apic/virtualApic.js';
 import { Primary, Secondary } from './controls.js';
 import { Field } from './fields.js';
 import { PhysicalMemory } from './physicalMemory.js';
@@ -24,6 +26,9 @@ export class VmxContext {
   aborted: Fatal | undefined;
   /** The event on its way through the IDT, or undefined: what IDT-vectoring information is made of. */
   delivery: InjectedEvent | undefined;
+  readonly virtualApic = new VirtualApic(this);
+  /** Offset of the virtual APIC register that the operation under way has written. */
+  apicWrite = NO_APIC_WRITE;
   private current: Vmcs;
   /** TLB tag of the running guest; undefined: to be looked up. */
   private guestContext: number | undefined;
@@ -123,6 +128,7 @@ export class VmxContext {
   stateReplaced(): void {
     this.guestContext = undefined;
     this.delivery = undefined;
+    this.apicWrite = NO_APIC_WRITE;
     this.aborted = undefined;
   }
 }

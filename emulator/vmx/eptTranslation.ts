@@ -1,6 +1,7 @@
 /** Guest-physical addresses through EPT with what follows from it: VM exits, accessed and dirty flags, the modification log. */
 import { Access, PageAttribute, Translation } from '../cpu/seams.js';
 import type { GuestAccess } from '../cpu/seams.js';
+import { accessApicPageByGuestPhysical, apicAccessPage } from './apic/apicAccess.js';
 import type { VmxContext } from './context.js';
 import { Secondary } from './controls.js';
 import { EptResult, EptWalker } from './ept.js';
@@ -43,6 +44,7 @@ export class EptTranslation {
     const result = ept.walk(this.root, guestPhysical, kinds, modeBased, userMode);
     if (result === EptResult.TRANSLATED) {
       if (flags && !this.noteUse(guestPhysical, (kinds & Access.WRITE) !== 0)) return Translation.EXITED;
+      if (how?.pageWalk && this.walksApicPage()) return Translation.EXITED;
       return ept.physicalAddress;
     }
     if (result === EptResult.VIOLATION) return this.violation(guestPhysical, kinds, how, modeBased);
@@ -58,6 +60,14 @@ export class EptTranslation {
   /** Host-physical address through the EPT paging structures at `root`, or -1 where nothing is mapped. */
   probeThrough(root: number, guestPhysical: number): number {
     return this.ept.walk(root, guestPhysical, 0) === EptResult.TRANSLATED ? this.ept.physicalAddress : -1;
+  }
+
+  /** A guest paging structure on the APIC-access page: its access is a VM exit, which is made. */
+  private walksApicPage(): boolean {
+    const { physicalAddress } = this.ept;
+    if (Math.floor(physicalAddress / 4096) !== apicAccessPage(this.context)) return false;
+    accessApicPageByGuestPhysical(this.context, physicalAddress % 4096);
+    return true;
   }
 
   private misconfiguration(guestPhysical: number): void {

@@ -1,6 +1,8 @@
 /** VM exits, SDM 3C chapter 28. */
 import { Rflags } from '../cpu/registerBits.js';
 import type { ExitInformation, WorldSwitch } from '../machine/worldSwitch.js';
+import { NO_APIC_WRITE } from './apic/apicWrite.js';
+import { VirtualInterrupt } from './apic/virtualApic.js';
 import type { VmxContext } from './context.js';
 import { Secondary } from './controls.js';
 import { EXIT_REASON_ENTRY_FAILURE } from './exitReasons.js';
@@ -122,6 +124,8 @@ function finishExit(context: VmxContext, isNmi: boolean, event: WorldSwitch | un
   const { processor, vmcs } = context;
   const flushes = !context.secondary(Secondary.enableVpid);
   context.delivery = undefined;
+  context.apicWrite = NO_APIC_WRITE;
+  context.processor.state.virtualInterrupt = VirtualInterrupt.NONE;
   if (!loadHostState(context, isNmi)) {
     abort(context, VmxAbort.LOADING_HOST_PDPTES);
     return;

@@ -47,6 +47,9 @@ const rows = [
   [37, 'MONITOR_TRAP_FLAG', 'Monitor trap flag', '26.5.2', 'An instruction or an event was completed with the monitor trap flag, or VM entry injected this exit.'],
   [39, 'MONITOR_INSTRUCTION', 'MONITOR', '26.1.3', 'The guest executed MONITOR with MONITOR exiting.'],
   [40, 'PAUSE_INSTRUCTION', 'PAUSE', '26.1.3', 'The guest executed PAUSE with PAUSE exiting, or for too long in a loop with PAUSE-loop exiting.'],
+  [43, 'TPR_BELOW_THRESHOLD', 'TPR below threshold', '30.1.2', 'The guest lowered its virtual task priority below the TPR threshold.'],
+  [44, 'APIC_ACCESS', 'APIC access', '30.4', 'The guest accessed the APIC-access page in a way that is not virtualized.'],
+  [45, 'EOI_INDUCED', 'Virtualized EOI', '30.1.4', 'The guest ended an interrupt whose bit is set in the EOI-exit bitmap.'],
   [46, 'GDTR_IDTR', 'Access to GDTR or IDTR', '26.1.3', 'The guest executed LGDT, LIDT, SGDT or SIDT with descriptor-table exiting.'],
   [47, 'LDTR_TR', 'Access to LDTR or TR', '26.1.3', 'The guest executed LLDT, LTR, SLDT or STR with descriptor-table exiting.'],
   [48, 'EPT_VIOLATION', 'EPT violation', '29.3.3.2', 'The guest accessed guest-physical memory in a way that the EPT paging structures do not allow.'],
@@ -57,6 +60,7 @@ const rows = [
   [53, 'INVVPID', 'INVVPID', '26.1.2', 'The guest executed INVVPID.'],
   [54, 'WBINVD', 'WBINVD', '26.1.3', 'The guest executed WBINVD with WBINVD exiting.'],
   [55, 'XSETBV', 'XSETBV', '26.1.2', 'The guest executed XSETBV.'],
+  [56, 'APIC_WRITE', 'APIC write', '30.4.3.3', 'The guest wrote a virtual APIC register, and the write needs the host.'],
   [59, 'VMFUNC', 'VMFUNC', '26.5.6', 'The guest executed VMFUNC for a function that is not enabled or that failed.'],
   [62, 'PML_FULL', 'Page-modification log full', '29.3.6', 'An access was about to set a dirty flag for EPT, and the page-modification log has no room.'],
 ] as const; // prettier-ignore

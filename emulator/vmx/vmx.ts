@@ -1,7 +1,6 @@
 /** Intel VMX of one processor: composition of the tables and parts of this folder behind the processor's seam. */
 import type { Fault } from '../cpu/fault.js';
 import { invalidOpcode } from '../cpu/fault.js';
-import { Cr0 } from '../cpu/registerBits.js';
 import type {
   ColdSemantics,
   Fatal,
@@ -12,7 +11,13 @@ import type {
   Processor,
   Virtualization,
 } from '../cpu/seams.js';
+import { Activity, Cr0, Interruptibility, Rflags } from '../cpu/registerBits.js';
 import type { Instruction } from '../isa/instruction.js';
+import { accessApicPage, apicAccessPage } from './apic/apicAccess.js';
+import { emulateApicWrite, NO_APIC_WRITE } from './apic/apicWrite.js';
+import type { VirtualApic } from './apic/virtualApic.js';
+import { VirtualInterrupt, VirtualRegister } from './apic/virtualApic.js';
+import { readX2apicMsr, writeX2apicMsr } from './apic/x2apicMsrs.js';
 import { CR0_FIXED0, CR4_FIXED0 } from './capabilities.js';
 import type { VmxHooks } from './context.js';
 import { VmxContext, VmxOperation } from './context.js';
@@ -55,12 +60,14 @@ export class Vmx implements Virtualization {
   readonly msrs: readonly MsrRow[];
   private readonly context: VmxContext;
   private readonly ept: EptTranslation;
+  private readonly virtualApic: VirtualApic;
 
   constructor(processor: Processor, hooks: VmxHooks) {
     this.context = new VmxContext(processor, hooks);
     this.instructions = virtualizationInstructions(this.context);
     this.msrs = vmxMsrs();
     this.ept = new EptTranslation(this.context);
+    this.virtualApic = this.context.virtualApic;
   }
 
   get inGuest(): boolean {
@@ -152,7 +159,9 @@ export class Vmx implements Virtualization {
   }
 
   interceptPendingEvent(event: PendingEvent): boolean {
-    return this.inGuest && this.exitFor(pendingEventExit(this.context, event));
+    if (!this.inGuest) return false;
+    const exit = pendingEventExit(this.context, event);
+    return exit === 'handled' || this.exitFor(exit);
   }
 
   interceptTaskSwitch(
@@ -170,12 +179,22 @@ export class Vmx implements Virtualization {
     return true;
   }
 
+  takeVirtualInterrupt(): number {
+    const { state } = this.context.processor;
+    if (state.virtualInterrupt !== VirtualInterrupt.RECOGNIZED) return -1;
+    const deliverable =
+      (state.rflagsSystem & Rflags.IF) !== 0n &&
+      (state.interruptibility & (Interruptibility.STI | Interruptibility.MOV_SS)) === 0 &&
+      state.activity <= Activity.HLT;
+    return deliverable ? this.virtualApic.take() : -1;
+  }
+
   get stepsInstructions(): boolean {
     return this.inGuest && this.context.primary(Primary.monitorTrapFlag);
   }
 
   interceptBoundary(debugTrap: bigint): boolean {
-    return this.stepsInstructions && this.exitFor(monitorTrapExit(debugTrap));
+    return this.finishApicWrite() || (this.stepsInstructions && this.exitFor(monitorTrapExit(debugTrap)));
   }
 
   get deadline(): number {
@@ -192,6 +211,56 @@ export class Vmx implements Virtualization {
 
   endDelivery(): void {
     this.context.delivery = undefined;
+  }
+
+  // -------------------------------------------------------------- the virtual APIC
+
+  private get tprShadow(): boolean {
+    return this.inGuest && this.context.primary(Primary.useTprShadow);
+  }
+
+  readTaskPriority(): number | undefined {
+    return this.tprShadow ? this.virtualApic.read(VirtualRegister.VTPR) & 0xff : undefined;
+  }
+
+  writeTaskPriority(value: number): boolean {
+    if (!this.tprShadow) return false;
+    this.virtualApic.write(VirtualRegister.VTPR, value);
+    this.apicWritten(VirtualRegister.VTPR);
+    return true;
+  }
+
+  readMsr(index: number): bigint | undefined {
+    return this.inGuest ? readX2apicMsr(this.context, this.virtualApic, index) : undefined;
+  }
+
+  writeMsr(index: number, value: bigint): 'written' | Fault | undefined {
+    if (!this.inGuest) return undefined;
+    const written = writeX2apicMsr(this.context, this.virtualApic, index, value);
+    if (typeof written !== 'number') return written;
+    this.apicWritten(written);
+    return 'written';
+  }
+
+  get apicAccessPage(): number {
+    return apicAccessPage(this.context);
+  }
+
+  accessApicPage(offset: number, size: number, access: number): number {
+    return accessApicPage(this.context, offset, size, access);
+  }
+
+  apicWritten(offset: number): void {
+    this.context.apicWrite = offset;
+    // What follows happens at the next instruction boundary.
+    this.context.processor.engine.requestReturn();
+  }
+
+  private finishApicWrite(): boolean {
+    const offset = this.context.apicWrite;
+    if (!this.inGuest || offset === NO_APIC_WRITE) return false;
+    this.context.apicWrite = NO_APIC_WRITE;
+    return this.exitFor(emulateApicWrite(this.virtualApic, offset));
   }
 
   // -------------------------------------------------------------- address translation

@@ -40,7 +40,7 @@ function readControlRegister(processor: Processor, index: number): bigint {
       return virtualization.viewControlRegister(4, state.cr4);
     default:
       // CR8 is the task priority class (SDM 3A 11.8.6).
-      return BigInt(processor.apic.tpr >> 4);
+      return BigInt((virtualization.readTaskPriority() ?? processor.apic.tpr) >> 4);
   }
 }
 
@@ -137,6 +137,7 @@ function writeCr4(processor: Processor, written: bigint): Failure | undefined {
 
 function writeCr8(processor: Processor, value: bigint): Failure | undefined {
   if (value > 0xfn) return generalProtection();
+  if (processor.virtualization.writeTaskPriority(Number(value) << 4)) return undefined;
   processor.state.cr8 = value;
   processor.apic.setTpr(Number(value) << 4);
   return undefined;

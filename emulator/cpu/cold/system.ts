@@ -12,15 +12,20 @@ import { notOffered, privileged, retired } from './semantics.js';
 const msrNumber = (rcx: bigint): number => Number(rcx & 0xffff_ffffn);
 
 const rdmsr = privileged((processor) => {
-  const value: bigint | Fault = processor.msrs.read(msrNumber(processor.state.rcx));
+  const index = msrNumber(processor.state.rcx);
+  const value: bigint | Fault = processor.virtualization.readMsr(index) ?? processor.msrs.read(index);
   if (typeof value !== 'bigint') return value;
   writeEdxEax(processor.state, value);
   return Cold.RETIRED;
 });
 
 const wrmsr = privileged((processor) => {
-  const { state } = processor;
-  return retired(processor.msrs.write(msrNumber(state.rcx), readEdxEax(state)));
+  const { state, virtualization } = processor;
+  const index = msrNumber(state.rcx);
+  const value = readEdxEax(state);
+  const virtualized = virtualization.writeMsr(index, value);
+  if (virtualized === undefined) return retired(processor.msrs.write(index, value));
+  return virtualized === 'written' ? Cold.RETIRED : virtualized;
 });
 
 /** INVLPG of a non-canonical address does nothing (SDM 2A INVLPG). */

@@ -1,8 +1,6 @@
 /** Checks on the VMX controls, SDM 3C 27.2.1: a violation is VMfailValid with error 7. */
 import { Cr0 } from '../../cpu/registerBits.js';
-import type { AllowedSettings } from '../capabilities.js';
-import { allowedSettings, CR3_TARGET_COUNT, VM_FUNCTIONS } from '../capabilities.js';
-import type { ControlField } from '../controls.js';
+import { CR3_TARGET_COUNT, VM_FUNCTIONS } from '../capabilities.js';
 import {
   entryControls,
   exitControls,
@@ -14,7 +12,6 @@ import {
   Secondary,
   secondary,
 } from '../controls.js';
-import type { VmcsField } from '../fields.js';
 import { Field } from '../fields.js';
 import {
   decodeInterruption,
@@ -24,91 +21,13 @@ import {
   isValidInterruption,
 } from '../interruption.js';
 import { isPhysicalAddress } from '../physicalMemory.js';
+import { apicRules } from './apicChecks.js';
+import { EXECUTION, msrList, pageAddress, reservedBits } from './controlRules.js';
 import type { EntryRule, EntryView } from './rules.js';
 import { mustHold } from './rules.js';
 
-const EXECUTION = '27.2.1.1';
 const EXIT = '27.2.1.2';
 const ENTRY = '27.2.1.3';
-
-/** Reserved bits and bits that are not implemented, as the capability MSRs say (SDM 3D A.3 - A.5). */
-const reservedBits = (
-  section: string,
-  control: ControlField,
-  value: (entry: EntryView) => number,
-  applies: (entry: EntryView) => boolean = () => true,
-): EntryRule => {
-  const settings: AllowedSettings = allowedSettings(control);
-  return {
-    id: `controls.${control.field}.reserved`,
-    section,
-    wording: `Reserved bits in the ${control.title.toLowerCase()} must be set properly.`,
-    check: (entry) => {
-      if (!applies(entry)) return undefined;
-      const found = value(entry);
-      const wrong = ((settings.mustBeOne & ~found) | (found & ~settings.mayBeOne)) >>> 0;
-      return wrong === 0
-        ? undefined
-        : {
-            expected: `bits ${hexSet(settings.mustBeOne)} set, none outside ${hexSet(settings.mayBeOne)}`,
-            found: `${hexSet(found)}: wrong ${namesOf(control, wrong)}`,
-          };
-    },
-  };
-};
-
-const hexSet = (bits: number): string => `0x${bits.toString(16)}`;
-const namesOf = (control: ControlField, wrong: number): string =>
-  Array.from({ length: 32 }, (_, bit) => bit)
-    .filter((bit) => wrong & (1 << bit))
-    .map((bit) => control.bits.find((row) => row.bit === bit)?.wording ?? `bit ${bit}`)
-    .join(', ');
-
-/** An address that must be page-aligned and within the physical-address width while a control is 1. */
-const pageAddress = (field: VmcsField, control: string, used: (entry: EntryView) => boolean): EntryRule => ({
-  id: `controls.${field.name}.address`,
-  section: EXECUTION,
-  wording: `If "${control}" is 1, bits 11:0 of ${field.name} must be 0, and no bit beyond the physical-address width may be set.`,
-  check: (entry) =>
-    used(entry)
-      ? mustHold(
-          isPhysicalAddress(entry.value(field), 4096),
-          'a page-aligned physical address',
-          entry.value(field),
-        )
-      : undefined,
-});
-
-const MSR_ENTRY_SIZE = 16n;
-
-/** The address of an MSR list; it does not matter while the list is empty. */
-const msrList = (section: string, address: VmcsField, count: VmcsField): readonly EntryRule[] => [
-  {
-    id: `controls.${address.name}.address`,
-    section,
-    wording: `If ${count.name} is not 0, bits 3:0 of ${address.name} must be 0, and no bit beyond the physical-address width may be set.`,
-    check: (entry) =>
-      entry.number(count) !== 0
-        ? mustHold(
-            isPhysicalAddress(entry.value(address), 16),
-            'a 16-byte-aligned physical address',
-            entry.value(address),
-          )
-        : undefined,
-  },
-  {
-    id: `controls.${address.name}.end`,
-    section,
-    wording: `If ${count.name} is not 0, the last byte of the list must be within the physical-address width.`,
-    check: (entry) => {
-      const entries = BigInt(entry.number(count));
-      const last = entry.value(address) + entries * MSR_ENTRY_SIZE - 1n;
-      return entries !== 0n
-        ? mustHold(isPhysicalAddress(last), 'the last byte within the physical-address width', last)
-        : undefined;
-    },
-  },
-];
 
 interface EptPointerFormat {
   readonly id: string;
@@ -190,6 +109,7 @@ const executionRules: readonly EntryRule[] = [
   pageAddress(Field.ioBitmapA, 'use I/O bitmaps', (entry) => (entry.primary & Primary.useIoBitmaps) !== 0),
   pageAddress(Field.ioBitmapB, 'use I/O bitmaps', (entry) => (entry.primary & Primary.useIoBitmaps) !== 0),
   pageAddress(Field.msrBitmap, 'use MSR bitmaps', (entry) => (entry.primary & Primary.useMsrBitmaps) !== 0),
+  ...apicRules,
   {
     id: 'controls.virtualNmis',
     section: EXECUTION,

@@ -6,6 +6,8 @@ import type { EntryFailure } from '../../machine/worldSwitch.js';
 import type { VmxContext } from '../context.js';
 import { VmxOperation } from '../context.js';
 import { Entry } from '../controls.js';
+import { Primary } from '../controls.js';
+import type { ExitCause } from '../exit.js';
 import { failEntry, vmExit } from '../exit.js';
 import { ExitReason } from '../exitReasons.js';
 import { Field } from '../fields.js';
@@ -99,8 +101,20 @@ function completeEntry(context: VmxContext, interruption: number): void {
   const { processor } = context;
   processor.contextChanged();
   if (context.hooks.onWorldSwitch) context.hooks.onWorldSwitch(worldSwitchEvent(context, undefined));
-  const exit = eventBeforeFirstInstruction(context, interruption);
+  const exit = beginVirtualApic(context) ?? eventBeforeFirstInstruction(context, interruption);
   if (exit) vmExit(context, exit);
+}
+
+/** SDM 3C 27.3.2.5 and 27.7.7: the virtual APIC as of VM entry. */
+function beginVirtualApic(context: VmxContext): ExitCause | undefined {
+  const { virtualApic } = context;
+  if (virtualApic.deliversInterrupts) {
+    virtualApic.virtualizePpr();
+    virtualApic.evaluate();
+  } else if (context.primary(Primary.useTprShadow) && virtualApic.isBelowThreshold) {
+    return { reason: ExitReason.TPR_BELOW_THRESHOLD };
+  }
+  return undefined;
 }
 
 const describe = ({

@@ -3,6 +3,7 @@ import type { Fault } from '../../cpu/fault.js';
 import { Vector } from '../../cpu/fault.js';
 import { Activity, Interruptibility, Rflags } from '../../cpu/registerBits.js';
 import type { PendingEvent } from '../../cpu/seams.js';
+import { processPostedInterrupts } from '../apic/postedInterrupts.js';
 import type { VmxContext } from '../context.js';
 import { Exit, Pin, Primary } from '../controls.js';
 import type { ExitCause } from '../exit.js';
@@ -60,8 +61,14 @@ export const monitorTrapExit = (debugTrap: bigint): ExitCause => ({
 /** The exit for a triple fault: unconditional. */
 export const tripleFaultExit = (): ExitCause => ({ reason: ExitReason.TRIPLE_FAULT, endsDelivery: true });
 
-/** The exit for what is pending at an instruction boundary; undefined when it causes none (now). */
-export function pendingEventExit(context: VmxContext, event: PendingEvent): ExitCause | undefined {
+/**
+ * The exit for what is pending at an instruction boundary; undefined when it causes none (now), 'handled' when it was
+ * taken without one.
+ */
+export function pendingEventExit(
+  context: VmxContext,
+  event: PendingEvent,
+): ExitCause | 'handled' | undefined {
   return pendingEventExits[event.kind](context);
 }
 
@@ -69,7 +76,7 @@ const isBlocked = ({ processor: { state } }: VmxContext, blocking: number): bool
   (state.interruptibility & blocking) !== 0;
 
 const pendingEventExits: Readonly<
-  Record<PendingEvent['kind'], (context: VmxContext) => ExitCause | undefined>
+  Record<PendingEvent['kind'], (context: VmxContext) => ExitCause | 'handled' | undefined>
 > = {
   preemptionTimer: (context) => {
     const { clock, state } = context.processor;
@@ -82,6 +89,10 @@ const pendingEventExits: Readonly<
     if (isBlocked(context, Interruptibility.STI | Interruptibility.MOV_SS)) return undefined;
     if (!context.exit(Exit.acknowledgeInterruptOnExit)) return { reason: ExitReason.EXTERNAL_INTERRUPT };
     const vector = context.processor.apic.acknowledge();
+    const posted =
+      context.pin(Pin.processPostedInterrupts) &&
+      processPostedInterrupts(context, context.virtualApic, vector);
+    if (posted) return 'handled';
     const type = InterruptionType.EXTERNAL_INTERRUPT;
     return {
       reason: ExitReason.EXTERNAL_INTERRUPT,
