@@ -15,6 +15,9 @@ export const region = {
   jumpCache: 0x20_0000,
   /** Predecoded instruction records. */
   records: 0x40_0000,
+  /** Places at which compiled regions leave, and tables of where they are entered: see compiler/regionLayout.ts. */
+  sites: 0x2c0_0000,
+  entryTables: 0x300_0000,
   /** Physical address 0. */
   ram: 0x400_0000,
 } as const;
@@ -86,6 +89,8 @@ const fields32 = [
   ...u32('virtualInterrupt'),
   // Interpreter registers: instructions left, why it left and at which record; byte offset of the TLB bank in use.
   ...u32('budget', 'exitCode', 'exitRecord', 'accessInfo', 'tlbBank'),
+  // Instructions left beyond `budget`, which only compiled regions may use.
+  ...u32('reserve'),
 ] as const; // prettier-ignore
 
 export type Field64 = (typeof fields64)[number]['name'];

@@ -20,7 +20,8 @@ interface TemporaryPool {
 }
 
 export class FunctionBuilder {
-  private readonly code = new ByteBuffer();
+  private code = new ByteBuffer();
+  private readonly first = new ByteBuffer();
   private readonly locals: ValueType[] = [];
   private depth = 0;
   private readonly temporaries = new Map<ValueType, TemporaryPool>();
@@ -52,6 +53,14 @@ export class FunctionBuilder {
   /** Ends the life of all temporaries: the next instruction may reuse their locals. */
   releaseTemporaries(): void {
     for (const pool of this.temporaries.values()) pool.used = 0;
+  }
+
+  /** Statements that come before all others, known only when the rest is built. They stand outside every block. */
+  prologue(statements: () => void): void {
+    const { code } = this;
+    this.code = this.first;
+    statements();
+    this.code = code;
   }
 
   /** Evaluates an expression now, once; answers a temporary that holds it. Constants and such temporaries stay. */
@@ -186,6 +195,7 @@ export class FunctionBuilder {
       body.unsigned(count);
       body.byte(type);
     }
+    body.append(this.first);
     body.append(this.code);
     body.byte(0x0b);
     return body;

@@ -7,6 +7,7 @@ import { decode, isInstruction } from '../../isa/decoder.js';
 import type { Instruction } from '../../isa/instruction.js';
 import type { Fault } from '../fault.js';
 import { generalProtection, invalidOpcode } from '../fault.js';
+import { regionRecord } from '../compiler/regionLayout.js';
 import { region } from '../layout.js';
 import { branches } from '../semantics/semantics.js';
 import type { EngineHooks, MemorySystem } from '../seams.js';
@@ -24,7 +25,7 @@ const MAX_RECORDS = MAX_BLOCK + 3;
 /** Records for code that is not kept: truncated blocks and single steps. The record before them stands for none. */
 export const SCRATCH = region.records + RECORD_SIZE;
 const ARENA = SCRATCH + (MAX_BLOCK + 4) * RECORD_SIZE;
-const ARENA_END = region.ram;
+const ARENA_END = region.sites;
 
 /** Why a record leaves to TypeScript. */
 export type RecordEvent =
@@ -42,11 +43,21 @@ export interface CodeContext {
 }
 
 /** The blocks of one physical page seen at one linear page. */
-interface LinearPage {
+export interface LinearPage {
+  readonly context: CodeContext;
+  readonly physicalPage: number;
   /** RIP of the first byte of the page, in halves. */
   readonly ripLow: number;
   readonly ripHigh: number;
   readonly blocks: Map<number, Block>;
+  /** What the compiler knows of the page. */
+  compiled: CompiledPage | undefined;
+}
+
+/** A page that has a compiled region, or had one, or is on the way to one. */
+export interface CompiledPage {
+  /** Bytes of the page changed: its region must not run again. */
+  invalidate(): void;
 }
 
 export interface Block {
@@ -58,6 +69,12 @@ export interface Block {
   readonly length: number;
   /** Physical page of the rest of a page-crossing instruction, or -1. */
   readonly secondPage: number;
+  /** A branch leads here: it did not just begin where a budget ended or an interrupt returned. */
+  isTarget: boolean;
+  /** It is reached by RIP: from other pages, by calls, returns and indirect jumps. */
+  isEntered: boolean;
+  /** Copy of its records while the first of them is the entry of a compiled region, else 0. */
+  plain: number;
 }
 
 /** Where code is: RIP and linear address in halves, as int32. */
@@ -83,6 +100,7 @@ export class Blocks {
 
   private readonly contexts = new Map<string, CodeContext>();
   private readonly byPhysicalPage = new Map<number, Set<Block>>();
+  private readonly byRecord = new Map<number, Block>();
   private free = ARENA;
   private readonly writer: RecordWriter;
 
@@ -91,6 +109,8 @@ export class Blocks {
     private readonly shapes: ShapeTable,
     private readonly system: MemorySystem,
     private readonly hooks: EngineHooks,
+    /** Called when all records were given up. */
+    private readonly onFlush: () => void,
   ) {
     this.writer = new RecordWriter(memory);
   }
@@ -106,9 +126,16 @@ export class Blocks {
   flush(): void {
     for (const context of this.contexts.values()) context.pages.clear();
     this.byPhysicalPage.clear();
+    this.byRecord.clear();
     this.events.clear();
     this.free = ARENA;
     this.generation += 1;
+    this.onFlush();
+  }
+
+  /** The block that begins with a record. */
+  blockAt(record: number): Block | undefined {
+    return this.byRecord.get(record);
   }
 
   find(location: CodeLocation): Block | undefined {
@@ -142,6 +169,7 @@ export class Blocks {
           (block.secondPage === page && physical < page * PAGE + MAX_CROSSING);
         if (!overlaps) continue;
         this.remove(block);
+        block.page.compiled?.invalidate();
         dropped = true;
       }
     }
@@ -149,7 +177,15 @@ export class Blocks {
     return dropped;
   }
 
+  /** Drops a block that is no longer the entry of a region. */
+  dropEntry(block: Block): void {
+    if (this.byRecord.get(block.record) !== block) return;
+    this.remove(block);
+    this.generation += 1;
+  }
+
   private remove(block: Block): void {
+    this.byRecord.delete(block.record);
     block.page.blocks.delete(block.start);
     this.byPhysicalPage.get(block.physical >>> 12)?.delete(block);
     if (block.secondPage >= 0) this.byPhysicalPage.get(block.secondPage)?.delete(block);
@@ -179,8 +215,19 @@ export class Blocks {
       if (end < 0) return undefined;
     }
     const length = Math.max(1, Math.min(building.end, PAGE) - start);
-    const block: Block = { record, page, start, physical, length, secondPage: building.secondPage };
+    const block: Block = {
+      record,
+      page,
+      start,
+      physical,
+      length,
+      secondPage: building.secondPage,
+      isTarget: false,
+      isEntered: false,
+      plain: 0,
+    };
     page.blocks.set(start, block);
+    this.byRecord.set(record, block);
     this.note(physical >>> 12, block);
     if (block.secondPage >= 0) this.note(block.secondPage, block);
     return block;
@@ -189,9 +236,12 @@ export class Blocks {
   private addPage({ context, ripLow, ripHigh, physical }: CodeLocation): LinearPage {
     const pageRip = joined(ripLow, ripHigh) - BigInt(physical & (PAGE - 1));
     const page: LinearPage = {
+      context,
+      physicalPage: physical >>> 12,
       ripLow: Number(BigInt.asIntN(32, pageRip)),
       ripHigh: Number(BigInt.asIntN(32, pageRip >> 32n)),
       blocks: new Map(),
+      compiled: undefined,
     };
     context.pages.set(physical >>> 12, [...(context.pages.get(physical >>> 12) ?? []), page]);
     return page;
@@ -228,9 +278,47 @@ export class Blocks {
     return end < 0 ? undefined : SCRATCH;
   }
 
+  /**
+   * Makes the first record of a block the entry of a region. The interpreter, which goes on using the block where the
+   * region cannot be entered, has its copy.
+   */
+  makeEntry(block: Block, functionIndex: number, entry: number): void {
+    this.writer.region(block.record, functionIndex, entry, block.plain);
+  }
+
+  /** Gives a block its copy; false when there is no room. */
+  copyPlain(block: Block): boolean {
+    if (block.plain !== 0) return true;
+    if (this.free + MAX_RECORDS * RECORD_SIZE > ARENA_END) return false;
+    const { page } = block;
+    const location: CodeLocation = {
+      context: page.context,
+      ripLow: (page.ripLow + block.start) | 0,
+      ripHigh: page.ripHigh,
+      linearLow: 0,
+      linearHigh: 0,
+      physical: block.physical,
+    };
+    const building = new BlockBuilding(this.memory, location, () => -1);
+    const { pageRip } = building;
+    const record = this.free;
+    const count = this.memory.u8[block.record + field.remaining];
+    this.writeBlock(
+      building,
+      record,
+      count,
+      () => false,
+      (at, link, target) => this.linkTo(pageRip, at, link, target),
+    );
+    block.plain = record;
+    return true;
+  }
+
   /** Copies the first `count` instructions of a block to the scratch records, with a stop behind them. */
-  truncate(record: number, count: number): number {
-    const { u8, u16 } = this.memory;
+  truncate(first: number, count: number): number {
+    const { u8, u16, u32 } = this.memory;
+    const isEntry = u16[(first + field.handler) >> 1] === Handler.REGION;
+    const record = isEntry ? u32[(first + regionRecord.plain) >> 2] : first;
     for (let index = 0; index < count; index += 1) {
       const [from, to] = [record + index * RECORD_SIZE, SCRATCH + index * RECORD_SIZE];
       u8.copyWithin(to, from, from + RECORD_SIZE);
@@ -363,12 +451,12 @@ export class Blocks {
 
 const pageRipOf = ({ ripLow, ripHigh }: LinearPage) => joined(ripLow, ripHigh);
 
-const FALLS_THROUGH = new Set(['jcc', 'loop', 'loope', 'loopne', 'jcxz']);
+export const FALLS_THROUGH = new Set(['jcc', 'loop', 'loope', 'loopne', 'jcxz']);
 
-const isBranch = (instruction: Instruction) =>
+export const isBranch = (instruction: Instruction) =>
   branches.has(semanticsName(instruction)) || instruction.repeat !== 'none';
 
-function eventOf(decoded: Exclude<Decoded, 'unfetchable'>): RecordEvent | undefined {
+export function eventOf(decoded: Exclude<Decoded, 'unfetchable'>): RecordEvent | undefined {
   if (decoded === 'invalid') return { kind: 'fault', fault: invalidOpcode() };
   if (decoded === 'tooLong') return { kind: 'fault', fault: generalProtection() };
   if ('unimplemented' in decoded) return { kind: 'unimplemented', name: decoded.unimplemented };

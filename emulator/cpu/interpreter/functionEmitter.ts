@@ -8,9 +8,10 @@ import type { FunctionBuilder } from '../../wasm/functionBuilder.js';
 import { layout } from '../layout.js';
 import { Access } from '../seams.js';
 import type { MemoryPlace } from '../semantics/emitter.js';
+import { memoryAt } from '../semantics/memoryPlace.js';
 import type { InstructionShape } from '../semantics/shape.js';
 import type { EmitterFunctions } from './recordEmitter.js';
-import { memoryAt, RecordEmitter } from './recordEmitter.js';
+import { RecordEmitter } from './recordEmitter.js';
 import { ExitCode, field, RECORD_SIZE } from './record.js';
 import { flagsInState } from './switchEmitter.js';
 

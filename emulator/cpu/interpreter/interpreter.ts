@@ -2,6 +2,9 @@
 import type { Instruction } from '../../isa/instruction.js';
 import type { Fault } from '../fault.js';
 import { boundRange, divideError, generalProtection, stackFault, Vector } from '../fault.js';
+import { createDispatcher } from '../compiler/dispatcher.js';
+import { RegionCompiler } from '../compiler/regionCompiler.js';
+import { Tiering } from '../compiler/tiering.js';
 import { layout, region } from '../layout.js';
 import type { Engine, EngineHooks, MemorySystem } from '../seams.js';
 import { Access, EngineExit, FillResult } from '../seams.js';
@@ -23,8 +26,16 @@ import {
 import { ShapeTable } from './shapeTable.js';
 import { isInstruction } from '../../isa/decoder.js';
 
+/** How an engine executes. */
+export interface EngineOptions {
+  /** Whether hot code is compiled. */
+  readonly compiler?: 'off' | 'on';
+}
+
 /** No record: look RIP up. */
 const NONE = 0;
+/** Compiled code comes back after so many instructions: V8 replaces its baseline code only on the next call. */
+const LONGEST_RUN = 1_000_000;
 const SS = 2;
 const MAX_STEPPED = 4096;
 
@@ -36,6 +47,7 @@ export class Interpreter implements Engine {
 
   private readonly shapes: ShapeTable;
   private readonly blocks: Blocks;
+  private readonly tiering: Tiering | undefined;
   /** What `context` was chosen for. */
   private mode = -1;
   private codeBase = -1;
@@ -59,13 +71,22 @@ export class Interpreter implements Engine {
     private readonly memory: LinearMemory,
     private readonly system: MemorySystem,
     private readonly hooks: EngineHooks,
+    { compiler = 'off' }: EngineOptions = {},
   ) {
+    const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 256 });
     this.shapes = new ShapeTable(memory.wasm, {
       checkSegment: (base, offset, size, access) => this.checkSegment(base, offset, size, access),
       prepare: (low, high, size, access) => system.prepare(low, high, size, access),
       commit: () => system.commit(),
+      runRegions: createDispatcher(memory.wasm, regions),
     });
-    this.blocks = new Blocks(memory, this.shapes, system, hooks);
+    this.blocks = new Blocks(memory, this.shapes, system, hooks, () => this.tiering?.flush());
+    if (compiler === 'on') {
+      this.tiering = new Tiering(
+        this.blocks,
+        new RegionCompiler(memory, this.blocks, regions, this.shapes.helpers),
+      );
+    }
     this.clearJumpCache();
     this.useGeneration(this.lastGeneration);
   }
@@ -250,7 +271,7 @@ export class Interpreter implements Engine {
   }
 
   private executeFrom(first: number): EngineExit {
-    const { blocks, memory, shapes } = this;
+    const { blocks, memory } = this;
     const { u8, u32 } = memory;
     let record = first;
     for (;;) {
@@ -260,20 +281,23 @@ export class Interpreter implements Engine {
         if (record === NONE) return this.unfetchable();
       }
       if (u8[record + field.remaining] > this.left) record = blocks.truncate(record, this.left);
-      shapes.run(record, this.left);
-      this.left = memory.i32[layout.budget >> 2];
+      this.runRecord(record);
       record = u32[layout.exitRecord >> 2];
       switch (u32[layout.exitCode >> 2]) {
         case ExitCode.BUDGET:
           break;
         case ExitCode.STOP:
-        case ExitCode.LOOKUP:
           record = NONE;
+          break;
+        case ExitCode.LOOKUP:
+          record = this.entered();
+          if (record === NONE) return this.unfetchable();
           break;
         case ExitCode.LINK: {
           const generation = blocks.generation;
           const block = this.block();
           if (!block) return this.unfetchable();
+          block.isTarget = true;
           if (blocks.generation === generation) blocks.resolveLink(record, block);
           record = block.record;
           break;
@@ -292,14 +316,33 @@ export class Interpreter implements Engine {
     }
   }
 
+  /** Runs generated code from a record. */
+  private runRecord(record: number): void {
+    const { memory, tiering } = this;
+    const granted = Math.min(this.left, LONGEST_RUN);
+    const chunk = tiering ? Math.min(granted, tiering.chunk) : granted;
+    memory.i32[layout.reserve >> 2] = granted - chunk;
+    this.shapes.run(record, chunk);
+    const rest = memory.i32[layout.budget >> 2];
+    this.left -= granted - rest - memory.i32[layout.reserve >> 2];
+    tiering?.interpreted(chunk - rest, memory.u32[layout.exitRecord >> 2]);
+  }
+
   /** The record of the instruction at RIP, NONE when it cannot be fetched. */
   private recordAtRip(): number {
     if (this.left === 1) {
       const step = this.stepRecord();
       if (step !== undefined) return step;
     }
+    return this.block()?.record ?? NONE;
+  }
+
+  /** The record of the block at RIP, which control has come to by RIP. */
+  private entered(): number {
     const block = this.block();
     if (!block) return NONE;
+    block.isTarget = true;
+    block.isEntered = true;
     this.rememberJump(block);
     return block.record;
   }

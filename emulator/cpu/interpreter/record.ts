@@ -50,8 +50,10 @@ export const Handler = {
   STOP: 4,
   /** Calls the function of the shape. */
   CALL: 5,
+  /** A compiled region can be entered here: see `regionRecord`. */
+  REGION: 6,
   /** The first case that is an instruction. */
-  FIRST_SHAPE: 6,
+  FIRST_SHAPE: 7,
 } as const;
 
 /** Why the generated code came back to TypeScript. RIP is that of `exitRecord`, which was not executed. */

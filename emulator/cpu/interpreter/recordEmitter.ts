@@ -2,32 +2,18 @@
 import type { Expression } from '../../wasm/expression.js';
 import { i32, i64, select } from '../../wasm/expression.js';
 import type { FunctionBuilder } from '../../wasm/functionBuilder.js';
-import { layout, SEGMENTS, TLB_ENTRIES, TLB_ENTRY_SIZE, tlbEntry } from '../layout.js';
+import { layout, SEGMENTS } from '../layout.js';
 import { Vector } from '../fault.js';
-import { Access } from '../seams.js';
 import type { MemoryPlace, Place, SegmentReference } from '../semantics/emitter.js';
 import { Emitter } from '../semantics/emitter.js';
 import type { FlagStore } from '../semantics/flagState.js';
 import type { HelperIndices, HelperName } from '../semantics/helpers.js';
 import { helperTypes } from '../semantics/helpers.js';
+import { memoryAt, tlbAccess } from '../semantics/memoryPlace.js';
 import type { InstructionShape, MemoryShape, SegmentUse } from '../semantics/shape.js';
 import { ExitCode, field, REGISTER_FIELDS } from './record.js';
 
 const ZERO = i32.constant(0);
-
-/** A place in the linear memory at `address` + `offset`. */
-export function memoryAt(f: FunctionBuilder, address: Expression, offset: number, size: number): Place {
-  switch (size) {
-    case 1:
-      return { get: () => i32.load8U(address, offset), set: (value) => f.store8(address, value, offset) };
-    case 2:
-      return { get: () => i32.load16U(address, offset), set: (value) => f.store16(address, value, offset) };
-    case 4:
-      return { get: () => i32.load(address, offset), set: (value) => f.store32(address, value, offset) };
-    default:
-      return { get: () => i64.load(address, offset), set: (value) => f.store64(address, value, offset) };
-  }
-}
 
 /** A general register at `address` + `offset`: 32-bit writes clear the upper half (SDM 1 3.4.1.1). */
 function registerAt(f: FunctionBuilder, address: Expression, offset: number, size: number): Place {
@@ -142,26 +128,11 @@ export abstract class RecordEmitter extends Emitter {
   /** The fast path: the TLB tag must be that of the page that holds the last byte. */
   protected access(linear: Expression, size: number, access: number): MemoryPlace {
     const { f } = this;
-    const tag = (access & Access.WRITE) !== 0 ? tlbEntry.tagWrite : tlbEntry.tagRead;
-    const page = Math.log2(4096) - Math.log2(TLB_ENTRY_SIZE);
-    const index = i32.and(
-      i32.shrU(i32.wrap(linear), i32.constant(page)),
-      i32.constant((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE),
-    );
-    const entry = this.let(i32.add(index, this.tlbBank()));
-    const last = i64.add(linear, i64.constant(size - 1));
-    const wanted = i64.and(last, i64.constant(-4096));
-    f.if(i64.ne(i64.load(entry, tag), wanted), () => {
+    return tlbAccess(f, this.tlbBank(), { linear, size, access }, () => {
       f.store64(ZERO, linear, layout.accessAddress);
       f.store32(ZERO, i32.constant(accessInfo(size, access)), layout.accessInfo);
       this.leave(ExitCode.MISS);
     });
-    const host = this.let(i32.add(i32.wrap(linear), i32.load(entry, tlbEntry.addend)));
-    return {
-      ...memoryAt(f, host, 0, size),
-      part: (offset, partSize) => memoryAt(f, host, offset, partSize),
-      finish: () => undefined,
-    };
   }
 
   /** Byte offset of the TLB bank in use, i32. */

@@ -1,5 +1,6 @@
 /** Writes the records of decoded instructions into the arena. */
 import type { Instruction, MemoryOperand } from '../../isa/instruction.js';
+import { regionRecord } from '../compiler/regionLayout.js';
 import { layout } from '../layout.js';
 import type { InstructionShape } from '../semantics/shape.js';
 import type { LinearMemory } from '../state.js';
@@ -104,6 +105,14 @@ export class RecordWriter {
   /** The end of a block without a branch; its link is in `next`. */
   end(record: number, start: number): void {
     this.clear(record, Handler.NEXT, start);
+  }
+  /** Makes the first record of a block, of which `plain` is a copy, the entry of a compiled region. */
+  region(record: number, functionIndex: number, entry: number, plain: number): void {
+    const { u32 } = this.memory;
+    this.setHandler(record, Handler.REGION);
+    u32[(record + regionRecord.function) >> 2] = functionIndex;
+    u32[(record + regionRecord.entry) >> 2] = entry;
+    u32[(record + regionRecord.plain) >> 2] = plain;
   }
   /** A link to the same page that is resolved when it is first followed. */
   link(record: number, start: number, owner: number, linkField: number): void {

@@ -1,4 +1,5 @@
 /** The shapes in use: their numbers, their cases in the switch, and the functions of those that have none. */
+import type { RunRegions } from '../compiler/dispatcher.js';
 import { i32 } from '../../wasm/expression.js';
 import { FunctionBuilder } from '../../wasm/functionBuilder.js';
 import { ModuleBuilder } from '../../wasm/moduleBuilder.js';
@@ -19,6 +20,8 @@ export interface HostFunctions {
   checkSegment(base: number, offset: number, size: number, access: number): number;
   prepare(low: number, high: number, size: number, access: number): number;
   commit(): void;
+  /** Runs compiled regions: see compiler/dispatcher.ts. */
+  readonly runRegions: RunRegions;
 }
 
 const INITIAL_TABLE = 2048;
@@ -47,7 +50,8 @@ export class ShapeTable {
   private readonly careful: (ShapeFunction | undefined)[] = [];
   /** Shapes whose function is wanted and not built. */
   private wanted: number[] = [];
-  private readonly helpers: WebAssembly.Exports;
+  /** The helpers, for modules that import them. */
+  readonly helpers: WebAssembly.Exports;
 
   constructor(
     private readonly memory: WebAssembly.Memory,
@@ -60,7 +64,12 @@ export class ShapeTable {
       else this.pairs.set(pairKey(numbers[0], numbers[1]), handler);
     });
     const instance = new WebAssembly.Instance(switchModule(), {
-      machine: { memory, shapes: this.table, checkSegment: host.checkSegment },
+      machine: {
+        memory,
+        shapes: this.table,
+        checkSegment: host.checkSegment,
+        runRegions: host.runRegions,
+      },
     });
     this.helpers = instance.exports;
     this.run = instance.exports.run as (record: number, budget: number) => void;

@@ -5,9 +5,10 @@ import type { FunctionBuilder, Label } from '../../wasm/functionBuilder.js';
 import { layout } from '../layout.js';
 import type { Place } from '../semantics/emitter.js';
 import type { FlagStore, KnownFlags } from '../semantics/flagState.js';
+import { memoryAt } from '../semantics/memoryPlace.js';
 import type { InstructionShape } from '../semantics/shape.js';
 import type { EmitterFunctions } from './recordEmitter.js';
-import { memoryAt, RecordEmitter } from './recordEmitter.js';
+import { RecordEmitter } from './recordEmitter.js';
 import { ExitCode, field } from './record.js';
 
 const ZERO = i32.constant(0);

@@ -1,8 +1,10 @@
 /** Builds the interpreter's main module: the switch over the hot shapes, and the helpers. */
-import { i32, i64 } from '../../wasm/expression.js';
+import type { Expression } from '../../wasm/expression.js';
+import { i32, i64, select } from '../../wasm/expression.js';
 import type { Label } from '../../wasm/functionBuilder.js';
 import { FunctionBuilder } from '../../wasm/functionBuilder.js';
 import { ModuleBuilder } from '../../wasm/moduleBuilder.js';
+import { BUDGET_MARGIN, regionRecord } from '../compiler/regionLayout.js';
 import { layout, region } from '../layout.js';
 import type { KnownFlags } from '../semantics/flagState.js';
 import { addHelpers } from '../semantics/helpers.js';
@@ -41,7 +43,8 @@ export function buildSwitchModule(cases: readonly HotCase[]): Uint8Array<ArrayBu
     [i32.type, i32.type, i32.type, i32.type],
     [i32.type],
   );
-  const functions = { helpers: addHelpers(module), checkSegment };
+  const runRegions = module.importFunction('machine', 'runRegions', [i32.type], [i32.type]);
+  const functions = { helpers: addHelpers(module), checkSegment, runRegions };
   const f = new FunctionBuilder([i32.type, i32.type], []);
   const frame = new SwitchFrame(f);
   emitEntry(frame);
@@ -80,21 +83,60 @@ function emitExit(frame: SwitchFrame): void {
   f.store32(ZERO, record, layout.exitRecord);
 }
 
-function emitLookup(frame: SwitchFrame): void {
-  const { f, target } = frame;
+/** The jump cache's entry for a bound RIP: its record, and the offset of RIP in its page as i64. */
+export function loadJumpCache(f: FunctionBuilder, rip: Expression, missing: () => void) {
   const size = Math.log2(jumpCacheEntry.size);
-  const hash = i32.xor(i32.wrap(target), i32.wrap(i64.shrU(target, i64.constant(12))));
+  const hash = i32.xor(i32.wrap(rip), i32.wrap(i64.shrU(rip, i64.constant(12))));
   const mask = (JUMP_CACHE_ENTRIES - 1) << size;
   const entry = f.let(i32.and(i32.shl(hash, i32.constant(size)), i32.constant(mask)));
-  const key = i64.xor(target, i64.load(ZERO, JUMP_CACHE_GENERATION));
-  f.if(i64.ne(i64.load(entry, region.jumpCache + jumpCacheEntry.key), key), () => {
+  const key = i64.xor(rip, i64.load(ZERO, JUMP_CACHE_GENERATION));
+  f.if(i64.ne(i64.load(entry, region.jumpCache + jumpCacheEntry.key), key), missing);
+  return {
+    record: i32.load(entry, region.jumpCache + jumpCacheEntry.record),
+    start: i64.load32U(entry, region.jumpCache + jumpCacheEntry.start),
+  };
+}
+
+function emitLookup(frame: SwitchFrame): void {
+  const { f, target } = frame;
+  const { record, start } = loadJumpCache(f, target, () => {
     f.set(frame.pageRip, target);
     f.set(frame.record, i32.constant(NO_RECORD));
     frame.leave(ExitCode.LOOKUP);
   });
-  const start = i64.load32U(entry, region.jumpCache + jumpCacheEntry.start);
   f.set(frame.pageRip, i64.sub(target, start));
-  frame.enter(i32.load(entry, region.jumpCache + jumpCacheEntry.record));
+  frame.enter(record);
+}
+
+/**
+ * Runs compiled regions for as long as one follows another. They may use `reserve` beyond the budget, which counts the
+ * instructions that the interpreter may execute.
+ */
+function emitRegion(frame: SwitchFrame, runRegions: number): void {
+  const { f, record, budget } = frame;
+  const granted = f.let(i32.add(budget, i32.load8U(record, field.remaining)));
+  const total = f.let(i32.add(granted, i32.load(ZERO, layout.reserve)));
+  f.if(i32.ltS(total, i32.constant(BUDGET_MARGIN)), () => {
+    // The block is paid for already.
+    f.set(record, i32.load(record, regionRecord.plain));
+    f.branch(frame.dispatch);
+  });
+  frame.storeFlags();
+  f.store64(ZERO, frame.rip(), layout.rip);
+  f.store32(ZERO, total, layout.budget);
+  const next = f.temporary(i32.type);
+  f.callInto(next, runRegions, [record]);
+  frame.loadFlags();
+  const left = f.let(i32.load(ZERO, layout.budget));
+  f.set(budget, select(granted, left, i32.ltS(granted, left)));
+  f.store32(ZERO, i32.sub(left, budget), layout.reserve);
+  const rip = f.let(i64.load(ZERO, layout.rip));
+  f.if(next, () => {
+    f.set(frame.pageRip, i64.sub(rip, i64.load16U(next, field.start)));
+    frame.enter(next);
+  });
+  f.set(frame.target, rip);
+  f.branch(frame.lookup);
 }
 
 type Case = () => void;
@@ -123,7 +165,7 @@ function emitCases(frame: SwitchFrame, cases: readonly Case[]): void {
 function allCases(
   frame: SwitchFrame,
   cases: readonly HotCase[],
-  functions: EmitterFunctions,
+  functions: EmitterFunctions & { readonly runRegions: number },
   shapeType: number,
 ): readonly Case[] {
   const { f, record } = frame;
@@ -138,6 +180,7 @@ function allCases(
   builtIn[Handler.EVENT] = leaving(ExitCode.EVENT);
   builtIn[Handler.STOP] = leaving(ExitCode.STOP);
   builtIn[Handler.CALL] = () => emitCall(frame, shapeType);
+  builtIn[Handler.REGION] = () => emitRegion(frame, functions.runRegions);
   return [...builtIn, ...cases.map((hot) => () => emitCase(frame, hot, functions))];
 }
 

@@ -2,7 +2,7 @@
 import type { Expression, IntegerOperations } from '../../wasm/expression.js';
 import { i32, i64 } from '../../wasm/expression.js';
 import type { Emitter, Place } from './emitter.js';
-import { FLAG_KIND_MASK, FlagBit, FlagKind, flagKindOf } from './flagKind.js';
+import { FLAG_KIND_MASK, FLAG_SIZE_SHIFT, FlagBit, FlagKind, flagKindOf } from './flagKind.js';
 import type { HelperName } from './helpers.js';
 
 /** Where a back end keeps the lazy flags: kind and carry are i32, the others i64. */
@@ -32,6 +32,14 @@ const NEEDS_A: ReadonlySet<FlagKind> = new Set([
   FlagKind.SHR,
   FlagKind.SAR,
   FlagKind.IMUL,
+]);
+
+/** Kinds with CF in bit 0 of `carry`. */
+const KEEPS_CARRY: ReadonlySet<FlagKind> = new Set([
+  FlagKind.INC,
+  FlagKind.DEC,
+  FlagKind.CARRIED,
+  FlagKind.EXPLICIT,
 ]);
 
 /** Condition codes by their upper three bits (SDM 1 appendix B); the lowest bit negates. */
@@ -115,10 +123,40 @@ export class FlagState {
   condition(code: number): Expression {
     const negate = (code & 1) === 1;
     const test = code >> 1;
-    const direct = this.known && directCondition(this.known, test, negate);
+    const known = this.known ?? this.knownByKind();
+    const direct = known && directCondition(known, test, negate);
     if (direct) return direct;
+    if (test === Condition.B && this.keepsCarry()) {
+      const carry = i32.and(this.store.carry.get(), i32.constant(1));
+      return negate ? i32.eqz(carry) : carry;
+    }
     const condition = this.general(test);
     return negate ? i32.eqz(condition) : condition;
+  }
+
+  /** The kind as a number where the back end knows it. */
+  private get staticKind(): number | undefined {
+    const { constant } = this.store.kind.get();
+    return constant === undefined ? undefined : Number(constant);
+  }
+
+  /** What follows from a kind that the back end knows. */
+  private knownByKind(): KnownFlags | undefined {
+    const { staticKind } = this;
+    if (staticKind === undefined) return undefined;
+    const kind = (staticKind & FLAG_KIND_MASK) as FlagKind;
+    const size = 1 << (staticKind >> FLAG_SIZE_SHIFT);
+    const result = this.store.result.get();
+    const a = this.store.a.get();
+    const difference = i64.sub(a, result);
+    const b = size === 8 ? difference : this.emitter.signExtended(i32.wrap(difference), size);
+    return { kind, operations: i64, result, a, b };
+  }
+
+  /** Is CF bit 0 of `carry`? */
+  private keepsCarry(): boolean {
+    const { staticKind } = this;
+    return staticKind !== undefined && KEEPS_CARRY.has((staticKind & FLAG_KIND_MASK) as FlagKind);
   }
 
   private general(test: number): Expression {

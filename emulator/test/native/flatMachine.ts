@@ -126,7 +126,11 @@ const CODE_64 = 0xa09b;
 const CODE_32 = 0xc09b;
 
 /** RAM, state and an interpreter in 64-bit mode or in flat 32-bit protected mode. */
-export function flatMachine({ ramSize = 0x100_0000, width = 64 as 32 | 64 } = {}) {
+export function flatMachine({
+  ramSize = 0x100_0000,
+  width = 64 as 32 | 64,
+  compiler = 'off' as 'off' | 'on',
+} = {}) {
   const memory = new LinearMemory(ramSize);
   const state = createProcessorState(memory);
   const system = new IdentityMemory(memory);
@@ -140,7 +144,7 @@ export function flatMachine({ ramSize = 0x100_0000, width = 64 as 32 | 64 } = {}
       return hit;
     },
   };
-  const engine = new Interpreter(memory, system, hooks);
+  const engine = new Interpreter(memory, system, hooks, { compiler });
   system.onWrite = (physical, length) => engine.codeWritten(physical, length);
   state.rflagsSystem = 2n;
   state.cr0 = 0x8000_0011n;

@@ -1,7 +1,7 @@
 /**
- * How fast the interpreter is: million guest instructions a second on loops compiled by gcc.
+ * How fast the machine is: million guest instructions a second on loops compiled by gcc.
  *
- *   npx tsx emulator/test/native/speed.ts [--instructions 300e6] [alu|sieve|fib|mix|big ...]
+ *   npx tsx emulator/test/native/speed.ts [--instructions 300e6] [--compiler off] [alu|sieve|fib|mix|big ...]
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -94,8 +94,8 @@ function compile(source: string): Uint8Array {
   }
 }
 
-function measure(name: string, instructions: number): void {
-  const machine = flatMachine({ ramSize: 0x200_0000 });
+function measure(name: string, instructions: number, compiler: 'off' | 'on'): void {
+  const machine = flatMachine({ ramSize: 0x200_0000, compiler });
   machine.load(LOAD_ADDRESS, compile(PROGRAMS[name]));
   machine.state.rip = BigInt(LOAD_ADDRESS);
   machine.state.rsp = BigInt(STACK_TOP);
@@ -114,9 +114,9 @@ function measure(name: string, instructions: number): void {
 }
 
 const { values, positionals } = parseArgs({
-  options: { instructions: { type: 'string', default: '300e6' } },
+  options: { instructions: { type: 'string', default: '300e6' }, compiler: { type: 'string', default: 'on' } },
   allowPositionals: true,
 });
 for (const name of positionals.length > 0 ? positionals : Object.keys(PROGRAMS)) {
-  measure(name, Number(values.instructions));
+  measure(name, Number(values.instructions), values.compiler === 'off' ? 'off' : 'on');
 }

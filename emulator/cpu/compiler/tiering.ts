@@ -1,0 +1,76 @@
+/**
+ * Decides what is compiled, and when: RIP is sampled each time the interpreter has executed a fixed number of
+ * instructions, so that the same program always compiles the same pages at the same positions.
+ */
+import type { Block, Blocks } from '../interpreter/blocks.js';
+import { HotPage } from './regionCompiler.js';
+import type { RegionCompiler } from './regionCompiler.js';
+
+/** Interpreted instructions between two samples. */
+const SAMPLE = 20_000;
+/** Samples that make a page hot. */
+const HOT = 3;
+/** Pages compiled together; fewer when some have waited for so many samples. */
+const BATCH = 8;
+const LONGEST_WAIT = 16;
+/** A page that has grown is compiled again, each time only when it costs much more. */
+const AGAIN = 4;
+const MOST_COMPILATIONS = 6;
+/** At least a block's instructions: a chunk can always begin one. */
+const SMALLEST_CHUNK = 64;
+
+export class Tiering {
+  private left = SAMPLE;
+  private readonly waiting = new Set<HotPage>();
+  private waited = 0;
+
+  constructor(
+    private readonly blocks: Blocks,
+    private readonly compiler: RegionCompiler,
+  ) {}
+
+  /** The most instructions that the interpreter executes before it must come back. */
+  get chunk(): number {
+    return Math.max(this.left, SMALLEST_CHUNK);
+  }
+
+  /** The interpreter has executed so many instructions and is at a record. */
+  interpreted(instructions: number, record: number): void {
+    this.left -= instructions;
+    if (this.left > SMALLEST_CHUNK) return;
+    const block = this.blocks.blockAt(record);
+    if (!block) return;
+    this.left = SAMPLE;
+    this.sample(block);
+  }
+
+  /** All blocks, and the regions made of them, are void. */
+  flush(): void {
+    this.waiting.clear();
+    this.compiler.dropAll();
+  }
+
+  private sample(block: Block): void {
+    const { page } = block;
+    page.compiled ??= new HotPage(page, this.compiler);
+    const hot = page.compiled as HotPage;
+    hot.heat += 1;
+    if (this.isDue(hot)) {
+      if (![...page.blocks.values()].some(({ isEntered }) => isEntered)) block.isEntered = true;
+      this.waiting.add(hot);
+    }
+    if (this.waiting.size === 0) return;
+    this.waited += 1;
+    if (this.waiting.size < BATCH && this.waited < LONGEST_WAIT) return;
+    const pages = [...this.waiting];
+    this.waiting.clear();
+    this.waited = 0;
+    this.compiler.compile(pages);
+  }
+
+  private isDue(page: HotPage): boolean {
+    if (!page.canCompile || page.compilations >= MOST_COMPILATIONS) return false;
+    if (page.compilations === 0) return page.heat >= HOT << page.invalidations;
+    return page.heat >= HOT * AGAIN ** page.compilations && page.hasGrown;
+  }
+}
