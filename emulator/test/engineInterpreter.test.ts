@@ -103,6 +103,14 @@ describe('interpreter', () => {
       assert.equal(machine.state.rbx, 1n);
     });
 
+    it('goes on behind an instruction that writes into itself', () => {
+      // The block begins with: inc byte [its own ModRM], which makes it "dec byte"
+      const machine = machineWith('fe 05 fb ff ff ff ff c0 f4');
+      assert.equal(runToHlt(machine), 2);
+      assert.equal(machine.state.rax, 1n);
+      assert.equal(machine.read32(CODE) & 0xffff, 0x06fe);
+    });
+
     it('drops blocks that other blocks link to', () => {
       // 1: add dword [counter], 1; the immediate of the callee "mov eax, imm" is rewritten in a loop of 5
       // mov ecx, 5; 1: mov [0x1100 + 1], ecx; call 0x1100; add ebx, eax; dec ecx; jne 1b; hlt

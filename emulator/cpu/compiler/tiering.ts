@@ -6,13 +6,19 @@ import type { Block, Blocks } from '../interpreter/blocks.js';
 import { HotPage } from './regionCompiler.js';
 import type { RegionCompiler } from './regionCompiler.js';
 
-/** Interpreted instructions between two samples. */
-const SAMPLE = 20_000;
-/** Samples that make a page hot. */
-const HOT = 3;
-/** Pages compiled together; fewer when some have waited for so many samples. */
-const BATCH = 8;
-const LONGEST_WAIT = 16;
+/** When a page is compiled. */
+export interface TieringLimits {
+  /** Interpreted instructions between two samples; at least a block's. */
+  readonly sample: number;
+  /** Samples that make a page hot. */
+  readonly hot: number;
+  /** Pages compiled together; fewer when some have waited for `longestWait` samples. */
+  readonly batch: number;
+  readonly longestWait: number;
+}
+
+export const DEFAULT_LIMITS: TieringLimits = { sample: 20_000, hot: 3, batch: 8, longestWait: 16 };
+
 /** A page that has grown is compiled again, each time only when it costs much more. */
 const AGAIN = 4;
 const MOST_COMPILATIONS = 6;
@@ -20,14 +26,17 @@ const MOST_COMPILATIONS = 6;
 const SMALLEST_CHUNK = 64;
 
 export class Tiering {
-  private left = SAMPLE;
+  private left: number;
   private readonly waiting = new Set<HotPage>();
   private waited = 0;
 
   constructor(
     private readonly blocks: Blocks,
     private readonly compiler: RegionCompiler,
-  ) {}
+    private readonly limits: TieringLimits = DEFAULT_LIMITS,
+  ) {
+    this.left = limits.sample;
+  }
 
   /** The most instructions that the interpreter executes before it must come back. */
   get chunk(): number {
@@ -40,13 +49,15 @@ export class Tiering {
     if (this.left > SMALLEST_CHUNK) return;
     const block = this.blocks.blockAt(record);
     if (!block) return;
-    this.left = SAMPLE;
+    this.left = this.limits.sample;
     this.sample(block);
   }
 
   /** All blocks, and the regions made of them, are void. */
   flush(): void {
+    this.left = this.limits.sample;
     this.waiting.clear();
+    this.waited = 0;
     this.compiler.dropAll();
   }
 
@@ -61,7 +72,7 @@ export class Tiering {
     }
     if (this.waiting.size === 0) return;
     this.waited += 1;
-    if (this.waiting.size < BATCH && this.waited < LONGEST_WAIT) return;
+    if (this.waiting.size < this.limits.batch && this.waited < this.limits.longestWait) return;
     const pages = [...this.waiting];
     this.waiting.clear();
     this.waited = 0;
@@ -70,7 +81,8 @@ export class Tiering {
 
   private isDue(page: HotPage): boolean {
     if (!page.canCompile || page.compilations >= MOST_COMPILATIONS) return false;
-    if (page.compilations === 0) return page.heat >= HOT << page.invalidations;
-    return page.heat >= HOT * AGAIN ** page.compilations && page.hasGrown;
+    const { hot } = this.limits;
+    if (page.compilations === 0) return page.heat >= hot << page.invalidations;
+    return page.heat >= hot * AGAIN ** page.compilations && page.hasGrown;
   }
 }

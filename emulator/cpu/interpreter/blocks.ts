@@ -101,6 +101,7 @@ export class Blocks {
   private readonly contexts = new Map<string, CodeContext>();
   private readonly byPhysicalPage = new Map<number, Set<Block>>();
   private readonly byRecord = new Map<number, Block>();
+  private readonly dropped: Block[] = [];
   private free = ARENA;
   private readonly writer: RecordWriter;
 
@@ -127,6 +128,7 @@ export class Blocks {
     for (const context of this.contexts.values()) context.pages.clear();
     this.byPhysicalPage.clear();
     this.byRecord.clear();
+    this.dropped.length = 0;
     this.events.clear();
     this.free = ARENA;
     this.generation += 1;
@@ -189,9 +191,19 @@ export class Blocks {
     block.page.blocks.delete(block.start);
     this.byPhysicalPage.get(block.physical >>> 12)?.delete(block);
     if (block.secondPage >= 0) this.byPhysicalPage.get(block.secondPage)?.delete(block);
-    // Links of the same page still lead here: send them on by RIP.
-    this.writer.far(block.record, pageRipOf(block.page) + BigInt(block.start));
-    this.events.delete(block.record);
+    this.dropped.push(block);
+  }
+
+  /**
+   * Links of the same page still lead to dropped blocks: sends them on by RIP. Not earlier than before the next record
+   * runs, for the instruction that wrote into its own block still needs its record.
+   */
+  redirectDropped(): void {
+    for (const block of this.dropped) {
+      this.writer.far(block.record, pageRipOf(block.page) + BigInt(block.start));
+      this.events.delete(block.record);
+    }
+    this.dropped.length = 0;
   }
 
   /** Builds the block at a location. `undefined`: its bytes cannot be fetched (`MemorySystem.fault`, `exited`). */

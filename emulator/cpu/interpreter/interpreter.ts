@@ -4,6 +4,7 @@ import type { Fault } from '../fault.js';
 import { boundRange, divideError, generalProtection, stackFault, Vector } from '../fault.js';
 import { createDispatcher } from '../compiler/dispatcher.js';
 import { RegionCompiler } from '../compiler/regionCompiler.js';
+import type { TieringLimits } from '../compiler/tiering.js';
 import { Tiering } from '../compiler/tiering.js';
 import { layout, region } from '../layout.js';
 import type { Engine, EngineHooks, MemorySystem } from '../seams.js';
@@ -26,10 +27,12 @@ import {
 import { ShapeTable } from './shapeTable.js';
 import { isInstruction } from '../../isa/decoder.js';
 
+export type CompilerChoice = 'off' | 'on' | TieringLimits;
+
 /** How an engine executes. */
 export interface EngineOptions {
-  /** Whether hot code is compiled. */
-  readonly compiler?: 'off' | 'on';
+  /** Whether hot code is compiled, or what counts as hot. */
+  readonly compiler?: CompilerChoice;
 }
 
 /** No record: look RIP up. */
@@ -81,10 +84,11 @@ export class Interpreter implements Engine {
       runRegions: createDispatcher(memory.wasm, regions),
     });
     this.blocks = new Blocks(memory, this.shapes, system, hooks, () => this.tiering?.flush());
-    if (compiler === 'on') {
+    if (compiler !== 'off') {
       this.tiering = new Tiering(
         this.blocks,
         new RegionCompiler(memory, this.blocks, regions, this.shapes.helpers),
+        compiler === 'on' ? undefined : compiler,
       );
     }
     this.clearJumpCache();
@@ -318,14 +322,17 @@ export class Interpreter implements Engine {
 
   /** Runs generated code from a record. */
   private runRecord(record: number): void {
-    const { memory, tiering } = this;
+    const { blocks, memory, tiering } = this;
+    blocks.redirectDropped();
     const granted = Math.min(this.left, LONGEST_RUN);
     const chunk = tiering ? Math.min(granted, tiering.chunk) : granted;
     memory.i32[layout.reserve >> 2] = granted - chunk;
     this.shapes.run(record, chunk);
     const rest = memory.i32[layout.budget >> 2];
     this.left -= granted - rest - memory.i32[layout.reserve >> 2];
-    tiering?.interpreted(chunk - rest, memory.u32[layout.exitRecord >> 2]);
+    // Only where a block is about to begin its record may become a region's.
+    const atBlock = memory.u32[layout.exitCode >> 2] === ExitCode.BUDGET;
+    tiering?.interpreted(chunk - rest, atBlock ? memory.u32[layout.exitRecord >> 2] : NONE);
   }
 
   /** The record of the instruction at RIP, NONE when it cannot be fetched. */

@@ -1,6 +1,7 @@
 /** A processor around the interpreter for tests: identity-mapped RAM, nothing else. */
 import type { Fault } from '../../cpu/fault.js';
 import { pageFault } from '../../cpu/fault.js';
+import type { CompilerChoice } from '../../cpu/interpreter/interpreter.js';
 import { Interpreter } from '../../cpu/interpreter/interpreter.js';
 import { layout, region, tlbEntry, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../../cpu/layout.js';
 import type { EngineHooks, MemorySystem } from '../../cpu/seams.js';
@@ -129,7 +130,7 @@ const CODE_32 = 0xc09b;
 export function flatMachine({
   ramSize = 0x100_0000,
   width = 64 as 32 | 64,
-  compiler = 'off' as 'off' | 'on',
+  compiler = 'off' as CompilerChoice,
 } = {}) {
   const memory = new LinearMemory(ramSize);
   const state = createProcessorState(memory);

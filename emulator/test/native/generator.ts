@@ -32,7 +32,7 @@ const patterns: readonly OpcodePattern[] = opcodeMap
   );
 
 /** Patterns by mnemonic: each mnemonic is as likely as another. */
-const byMnemonic = (() => {
+export const byMnemonic = (() => {
   const groups = new Map<string, OpcodePattern[]>();
   for (const pattern of patterns) {
     const name = pattern.row.mnemonic;
@@ -108,8 +108,8 @@ class Draft {
   }
 }
 
-/** Random bytes of an instruction of a pattern. */
-function encode(pattern: OpcodePattern, random: Random): number[] {
+/** Random bytes of an instruction of a pattern, and more than it needs. */
+export function encode(pattern: OpcodePattern, random: Random): number[] {
   const bytes: number[] = [];
   // AMD processors obey 66 on near branches in 64-bit mode, Intel's and this machine ignore it (SDM 2A, JMP).
   const sized = pattern.operandSize === undefined && pattern.row.force64 !== true;

@@ -114,7 +114,10 @@ function measure(name: string, instructions: number, compiler: 'off' | 'on'): vo
 }
 
 const { values, positionals } = parseArgs({
-  options: { instructions: { type: 'string', default: '300e6' }, compiler: { type: 'string', default: 'on' } },
+  options: {
+    instructions: { type: 'string', default: '300e6' },
+    compiler: { type: 'string', default: 'on' },
+  },
   allowPositionals: true,
 });
 for (const name of positionals.length > 0 ? positionals : Object.keys(PROGRAMS)) {
