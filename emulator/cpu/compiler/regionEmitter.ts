@@ -2,14 +2,12 @@
 import type { Instruction, MemoryOperand } from '../../isa/instruction.js';
 import type { Expression } from '../../wasm/expression.js';
 import { i32, i64 } from '../../wasm/expression.js';
-import { Vector } from '../fault.js';
 import { layout } from '../layout.js';
 import type { MemoryPlace, Place, SegmentReference } from '../semantics/emitter.js';
 import { Emitter } from '../semantics/emitter.js';
 import type { HelperIndices, HelperName } from '../semantics/helpers.js';
 import { helperTypes } from '../semantics/helpers.js';
 import { memoryAt, tlbAccess } from '../semantics/memoryPlace.js';
-import type { MemoryShape } from '../semantics/shape.js';
 import type { RegionFrame } from './regionFrame.js';
 import type { PlannedInstruction } from './regionPlan.js';
 
@@ -87,7 +85,7 @@ export class RegionEmitter extends Emitter {
     return memory;
   }
 
-  protected effectiveAddress(operand: number, _memory: MemoryShape): Expression {
+  protected effectiveAddress(operand: number): Expression {
     const { base, index, scale, displacement } = this.memoryOperand(operand);
     const constant = i64.constant(displacement);
     const scaled = index < 0 ? undefined : i64.shl(this.general(index, 8).get(), i64.constant(scale));
@@ -147,7 +145,7 @@ export class RegionEmitter extends Emitter {
     return i64.constant(this.next);
   }
 
-  raiseIf(condition: Expression, _vector: number): void {
+  raiseIf(condition: Expression): void {
     this.f.if(condition, () => this.giveUp());
   }
 
@@ -155,7 +153,7 @@ export class RegionEmitter extends Emitter {
     if (this.operandSize !== 8) return;
     // Canonical with 48 bits (SDM 1 3.3.7.1).
     const extended = i64.shrS(i64.shl(target, i64.constant(16)), i64.constant(16));
-    this.raiseIf(i64.ne(extended, target), Vector.GP);
+    this.raiseIf(i64.ne(extended, target));
   }
 
   checkRelativeTarget(): void {
