@@ -279,7 +279,6 @@ class FrameTableWriter {
         alignment,
         pattern,
         limit: Infinity,
-        bits: this.bits,
         size: 0,
       } as const;
       this.chunk.add(align as Fragment);

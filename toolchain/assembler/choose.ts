@@ -125,7 +125,8 @@ function matchesOf(
   return matches;
 }
 
-const NEEDS_NO_WIDTH = /^(call|jmp|push|pop|ret|retf|leave|enter|mov|nop|fst?sw|fnstsw|lgdt|lidt|sgdt|sidt)$/;
+const NEEDS_NO_WIDTH =
+  /^(call|jmp|push|pop|ret|retf|leave|enter|mov|nop|fst?sw|fnstsw|fn?stenv|fldenv|fn?save|frstor|[ls][gi]dt|[sl]ldt|str|ltr|ver[rw]|[sl]msw)$/;
 
 /** Without a suffix and without a register, the width is the mode's default, and GNU as says so. */
 function withDefaultWidth(

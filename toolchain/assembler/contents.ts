@@ -5,6 +5,7 @@ import { fitsEither, fitsSigned } from './encode.js';
 import { writeInteger } from './integers.js';
 import { leb128Bytes } from './layout.js';
 import { writeNopRun, writePadding } from './padding.js';
+import type { PaddingMode } from './padding.js';
 import { GOT_SYMBOL, ownerOf, resolveField } from './relocate.js';
 import type { PendingRelocation, Resolution } from './relocate.js';
 import { offsetOf } from './sections.js';
@@ -39,6 +40,7 @@ class ContentWriter {
 
   private readonly bits: 32 | 64;
   private readonly diagnostics: Diagnostics;
+  private readonly padding: PaddingMode;
 
   constructor(
     private readonly section: Section,
@@ -46,6 +48,8 @@ class ContentWriter {
   ) {
     this.bits = assembly.options.bits;
     this.diagnostics = assembly.diagnostics;
+    // GNU as pads at the end of its work, in the mode that the source ends in.
+    this.padding = { bits: assembly.bits, objectBits: assembly.options.bits };
     this.bytes = new Uint8Array(section.flags.type === 'nobits' ? 0 : section.size);
   }
 
@@ -105,10 +109,10 @@ class ContentWriter {
         for (let at = 0; at < part.length; at += fragment.pattern.length) part.set(fragment.pattern, at);
         break;
       case 'align':
-        writePadding(part, fragment, this.section.flags.execute, this.bits);
+        writePadding(part, fragment.pattern, this.section.flags.execute, this.padding);
         break;
       case 'nops':
-        writeNopRun(part, fragment.bits, this.bits);
+        writeNopRun(part, this.padding);
         break;
       case 'org':
         part.fill(fragment.fill);
@@ -147,7 +151,7 @@ class ContentWriter {
     const { start, end } = expression;
     this.relocations.push({ ...relocation, source: fragment.source, start, end });
     // Without an explicit addend the field holds it.
-    if (this.bits === 32) writeInteger(this.bytes, field, size, relocation.addend);
+    writeInteger(this.bytes, field, size, this.bits === 32 ? relocation.addend : 0n);
   }
 
   private resolve(

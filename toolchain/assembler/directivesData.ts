@@ -92,6 +92,8 @@ const fill: Directive = (assembly, args) => {
   assembly.emitFill(args.source, count, pattern);
 };
 
+const NOP = 0x90;
+
 function align(toBytes: (operand: number) => number, patternSize: 1 | 2 | 4): Directive {
   return (assembly, args) => {
     const alignment = toBytes(args.reader.atEnd() ? 0 : args.number());
@@ -107,9 +109,11 @@ function align(toBytes: (operand: number) => number, patternSize: 1 | 2 | 4): Di
       pattern = new Uint8Array(patternSize);
       writeInteger(pattern, 0, patternSize, BigInt(value));
     }
-    const { section, bits } = assembly;
+    const { section } = assembly;
+    // GNU as takes a one-byte NOP as a wish for any NOPs.
+    if (section.flags.execute && patternSize === 1 && pattern?.[0] === NOP) pattern = undefined;
     section.alignment = Math.max(section.alignment, alignment);
-    assembly.emit({ kind: 'align', source: args.source, alignment, pattern, limit, bits, size: 0 });
+    assembly.emit({ kind: 'align', source: args.source, alignment, pattern, limit, size: 0 });
   };
 }
 
@@ -166,7 +170,7 @@ const nops: Directive = (assembly, args) => {
   const count = args.expression();
   args.optionalNumber();
   args.end();
-  assembly.emit({ kind: 'nops', source: args.source, count, bits: assembly.bits, size: 0 });
+  assembly.emit({ kind: 'nops', source: args.source, count, size: 0 });
 };
 
 /** `.string16` and its like: every character as a number of that size. */

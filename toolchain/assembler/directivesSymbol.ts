@@ -1,6 +1,7 @@
 import type { Assembly } from './assembly.js';
 import type { Directive } from './directives.js';
 import type { Expression } from './expression.js';
+import { registerByName } from './instructionTable.js';
 import { AssemblyError } from './source.js';
 import type { SourceText } from './source.js';
 import { AssemblySymbol } from './symbols.js';
@@ -46,10 +47,26 @@ const size: Directive = (assembly, args) => {
   args.end();
 };
 
+/** `name = %register`: the name stands for the register from here on. Says whether it is so. */
+export function assignRegister(assembly: Assembly, name: string, value: string): boolean {
+  const { registerNames } = assembly.symbols;
+  const written = value.trim();
+  const register = registerNames.get(written) ?? written;
+  const isRegister =
+    /^%[ \t]*(st\(\d\)|\w+)$/i.test(register) ||
+    (!assembly.syntax.registerPrefix && isRegisterName(register));
+  if (isRegister) registerNames.set(name, register);
+  else registerNames.delete(name);
+  return isRegister;
+}
+
+const isRegisterName = (name: string): boolean => registerByName(name.toLowerCase()) !== undefined;
+
 function assignment(isFixed: boolean): Directive {
   return (assembly, args) => {
     const name = args.name();
     args.reader.expect(',');
+    if (assignRegister(assembly, name, args.source.text.slice(args.reader.offset()))) return;
     const value = args.expression();
     args.end();
     assembly.symbols.assign(name, value, args.source, isFixed);
@@ -102,8 +119,7 @@ function reserve(
   const section = assembly.sectionNamed('.bss');
   const chunk = section.subsection(0);
   section.alignment = Math.max(section.alignment, alignment);
-  const { bits } = assembly;
-  chunk.add({ kind: 'align', source, alignment, pattern: undefined, limit: Infinity, bits, size: 0 });
+  chunk.add({ kind: 'align', source, alignment, pattern: undefined, limit: Infinity, size: 0 });
   assembly.symbols.defineLabel(name, chunk.here(), source);
   chunk.add({ kind: 'fill', source, count: constant(length), pattern: Uint8Array.of(0), size: length });
 }

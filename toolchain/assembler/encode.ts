@@ -20,6 +20,7 @@ interface PendingField {
   readonly expression: Expression;
   readonly relative: Fixup['relative'];
   readonly range: Fixup['range'];
+  readonly mayUsePlt?: boolean;
 }
 
 /** Width of the value that an immediate kind takes, and the sign-extended width of its field. */
@@ -133,9 +134,9 @@ function encode(
       immediate: [constants.immediateOffset, constants.immediateSize],
       immediate2: [constants.immediateOffset2, constants.immediateSize2],
     } as const;
-    const fixups = pending.map(({ field, expression, relative, range }): Fixup => {
+    const fixups = pending.map(({ field, ...what }): Fixup => {
       const [offset, size] = fields[field];
-      return { offset, size: size as Fixup['size'], expression, relative, range };
+      return { offset, size: size as Fixup['size'], ...what };
     });
     return { bytes: encoder.takeBuffer(), fixups };
   } finally {
@@ -281,6 +282,7 @@ function setBranch(
     expression: operand.displacement!,
     relative: 'target',
     range: 'signed',
+    ...(bits === 64 ? { mayUsePlt: true } : {}),
   });
   return true;
 }

@@ -19,8 +19,9 @@ export function splitLines(file: string, content: string, { preprocessed }: Line
   physical.forEach((raw, index) => {
     const stripped = stripComments(raw, inComment, preprocessed);
     inComment = stripped.inComment;
-    const continues = preprocessed && stripped.text.endsWith('\\') && index + 1 < physical.length;
-    const text = continues ? stripped.text.slice(0, -1) : stripped.text;
+    // Lines are joined before comments are looked for, so a backslash in a comment counts too.
+    const continues = preprocessed && raw.endsWith('\\') && index + 1 < physical.length;
+    const text = continues ? stripped.text.replace(/\\$/, ' ') : stripped.text;
     if (joined) joined.text += text;
     if (continues) {
       joined ??= { text, line: index + 1 };

@@ -1,16 +1,11 @@
 import type { Assembly } from './assembly.js';
 import { absoluteValue } from './conditions.js';
 import type { ConditionStack } from './conditions.js';
-import { literalLength } from './lines.js';
+import { splitOutsideLiterals } from './lines.js';
+import { ArgumentReader, bindArguments, parseParameters, withoutLooseSpace } from './macroArguments.js';
+import type { ArgumentSyntax, MacroParameter } from './macroArguments.js';
 import { AssemblyError, sliceSource, trimSource } from './source.js';
 import type { SourceText } from './source.js';
-
-export interface MacroParameter {
-  readonly name: string;
-  readonly defaultValue: string;
-  readonly isRequired: boolean;
-  readonly isVararg: boolean;
-}
 
 interface Macro {
   readonly name: string;
@@ -23,15 +18,21 @@ type Run = (statements: readonly SourceText[], depth: number) => void;
 /** `.exitm` */
 class ExitMacro extends Error {}
 
-const REPEATS = ['.rept', '.rep', '.irp', '.irpc', '.irep', '.irepc'];
+const REPEATS: ReadonlySet<string> = new Set(['.rept', '.rep', '.irp', '.irpc', '.irep', '.irepc']);
+const BLOCK_WORDS: ReadonlySet<string> = new Set([
+  ...REPEATS,
+  '.macro',
+  '.exitm',
+  '.endm',
+  '.endmacro',
+  '.endr',
+]);
 const MAX_REPEATS = 1_000_000n;
 const MAX_SHOWN_EXPANSIONS = 8;
 
 /** Does the directive collect the statements up to its end? `.exitm` is here since only macros know it. */
 export function isBlockStart(name: string): boolean {
-  return (
-    name === '.macro' || name === '.exitm' || name === '.endm' || name === '.endr' || REPEATS.includes(name)
-  );
+  return BLOCK_WORDS.has(name);
 }
 
 /** `.macro`, `.rept`, `.irp`, `.irpc`. */
@@ -39,6 +40,8 @@ export class MacroProcessor {
   private readonly macros = new Map<string, Macro>();
   private expansions = 0;
   private openExpansions = 0;
+  private locals = 0;
+  private isAlternate = false;
 
   constructor(
     private readonly assembly: Assembly,
@@ -46,13 +49,19 @@ export class MacroProcessor {
     private readonly run: Run,
   ) {}
 
+  /** The macro of that name; the letter case does not count. */
   isMacro(name: string): boolean {
-    return this.macros.has(name);
+    return this.macros.size > 0 && this.macros.has(name.toLowerCase());
+  }
+
+  /** `.altmacro`, `.noaltmacro` */
+  setAlternate(isAlternate: boolean): void {
+    this.isAlternate = isAlternate;
   }
 
   /** @throws AssemblyError when there is no such macro */
   purge(name: string): void {
-    if (!this.macros.delete(name)) throw new AssemblyError(`no macro '${name}' to purge`);
+    if (!this.macros.delete(name.toLowerCase())) throw new AssemblyError(`no macro '${name}' to purge`);
   }
 
   /** Takes a block that starts at `index`; returns the index of its last statement. */
@@ -67,7 +76,8 @@ export class MacroProcessor {
       if (this.openExpansions === 0) throw new AssemblyError('.exitm outside of a macro');
       throw new ExitMacro();
     }
-    if (name === '.endm' || name === '.endr') throw new AssemblyError(`${name} without its start`);
+    if (name === '.endm' || name === '.endmacro' || name === '.endr')
+      throw new AssemblyError(`${name} without its start`);
     const { body, end } = collect(name, statements, index);
     if (end >= statements.length) {
       this.assembly.diagnostics.report('error', source, `${name} without ${endOf(name)}`);
@@ -82,50 +92,69 @@ export class MacroProcessor {
   private define(source: SourceText, body: readonly SourceText[], last: SourceText): void {
     const head = /^\.macro\s+([A-Za-z_.$][\w.$]*)\s*,?\s*/i.exec(source.text);
     if (!head) throw new AssemblyError('.macro needs a name');
-    if (this.macros.has(head[1])) throw new AssemblyError(`macro '${head[1]}' is already defined`);
-    const parameters = parseParameters(source.text.slice(head[0].length));
-    this.macros.set(head[1], { name: head[1], parameters, body });
-    const nameStart = source.text.indexOf(head[1], '.macro'.length);
-    this.assembly.trace?.macro(head[1], parameters, source, nameStart, last);
+    const [, name] = head;
+    if (this.macros.has(name.toLowerCase())) throw new AssemblyError(`macro '${name}' is already defined`);
+    const list = source.text.slice(head[0].length).replace(/^\((.*)\)$/s, '$1');
+    const parameters = parseParameters(list, this.argumentSyntax());
+    this.macros.set(name.toLowerCase(), { name, parameters, body });
+    const nameStart = source.text.indexOf(name, '.macro'.length);
+    this.assembly.trace?.macro(name, parameters, source, nameStart, last);
+  }
+
+  private argumentSyntax(): ArgumentSyntax {
+    return {
+      isAlternate: this.isAlternate,
+      evaluate: (text) => {
+        const columns = (): { column: number; endColumn: number } => ({ column: 1, endColumn: 2 });
+        return absoluteValue(this.assembly, { file: '', line: 1, text, columns }, 0);
+      },
+    };
   }
 
   private repeat(name: string, source: SourceText, body: readonly SourceText[], depth: number): void {
-    const rest = source.text.slice(name.length).trim();
     if (name === '.rept' || name === '.rep') {
       const count = absoluteValue(this.assembly, source, name.length);
       if (count < 0n || count > MAX_REPEATS)
         throw new AssemblyError(`cannot repeat ${count} times`, name.length);
-      for (let pass = 0n; pass < count; pass++) this.run(body, depth + 1);
+      const repeated = body.flatMap((line) => this.substituted(line, new Map()));
+      for (let pass = 0n; pass < count; pass++) this.loop(repeated, depth);
       return;
     }
+    const rest = source.text.slice(name.length).trim();
     const head = /^([A-Za-z_.$][\w.$]*)\s*,?\s*/.exec(rest);
     if (!head) throw new AssemblyError(`${name} needs a parameter name`, name.length);
-    const tail = rest.slice(head[0].length);
-    const values =
-      name === '.irpc' || name === '.irepc' ? [...tail.replace(/^"(.*)"$/, '$1')] : splitArguments(tail);
+    const tail = withoutLooseSpace(rest.slice(head[0].length));
+    const isByCharacter = name === '.irpc' || name === '.irepc';
+    const values = isByCharacter ? [...tail.replace(/^"(.*)"$/, '$1').replace(/\s/g, '')] : this.list(tail);
     for (const value of values.length > 0 ? values : ['']) {
-      const bound = new Map([[head[1], unquote(value)]]);
-      this.run(
-        body.map((line) => substituteIn(line, bound, this.expansions)),
-        depth + 1,
+      const bound = new Map([[head[1], value]]);
+      this.loop(
+        body.flatMap((line) => this.substituted(line, bound)),
+        depth,
       );
     }
   }
 
-  /** @throws AssemblyError for arguments that do not fit the macro */
-  expand(name: string, use: SourceText, depth: number): void {
-    const macro = this.macros.get(name)!;
-    const bound = bindArguments(
-      macro,
-      splitArguments(use.text.slice(name.length).trim()),
-      use.text.slice(name.length).trim(),
-    );
-    const number = this.expansions++;
-    const statements = macro.body.map((line) => atUse(substituteIn(line, bound, number), use));
+  private list(text: string): string[] {
+    const reader = new ArgumentReader(text, this.argumentSyntax());
+    const values: string[] = [];
+    while (!reader.atEnd()) {
+      values.push(reader.argument());
+      reader.skipSeparator();
+    }
+    return values;
+  }
+
+  /** `.exitm` ends one round of a loop. */
+  private loop(statements: readonly SourceText[], depth: number): void {
+    this.guarded(() => this.run(statements, depth + 1));
+  }
+
+  private guarded(expand: () => void): void {
     const openConditions = this.conditions.depth;
     this.openExpansions++;
     try {
-      this.run(statements, depth + 1);
+      expand();
     } catch (error) {
       if (!(error instanceof ExitMacro)) throw error;
       this.conditions.closeDownTo(openConditions);
@@ -133,9 +162,51 @@ export class MacroProcessor {
       this.openExpansions--;
     }
   }
+
+  /** @throws AssemblyError for arguments that do not fit the macro */
+  expand(name: string, use: SourceText, depth: number): void {
+    const { parameters, body } = this.macros.get(name.toLowerCase())!;
+    const text = use.text.slice(name.length).trim();
+    const bound = bindArguments(name, parameters, text, this.argumentSyntax());
+    const number = this.expansions++;
+    const statements = body.flatMap((line) => this.substituted(line, bound, number));
+    const placed = statements.map((line) => atUse(line, use));
+    this.guarded(() => this.run(placed, depth + 1));
+  }
+
+  /** A line of a body with arguments put in; an argument may hold several statements. */
+  private substituted(
+    line: SourceText,
+    bound: Map<string, string>,
+    number = this.expansions,
+  ): readonly SourceText[] {
+    let { text } = line;
+    if (this.isAlternate) {
+      const local = /^LOCAL\s+(.*)$/i.exec(text);
+      if (local) {
+        for (const name of local[1].split(/[\s,]+/)) bound.set(name, this.localName());
+        return [];
+      }
+      text = substituteWords(text, bound);
+    }
+    if (text.includes('\\')) text = substitute(text, bound, number);
+    if (text === line.text) return [line];
+    const span = line.columns(0, line.text.length);
+    const whole = { ...line, text, columns: () => span };
+    if (!text.includes(';')) return [trimSource(sliceSource(whole, 0, text.length))];
+    return splitOutsideLiterals(text, ';')
+      .map(({ start, end }) => trimSource(sliceSource(whole, start, end)))
+      .filter((part) => part.text !== '');
+  }
+
+  private localName(): string {
+    return `.LL${(++this.locals).toString(16).padStart(4, '0')}`;
+  }
 }
 
 const endOf = (name: string): string => (name === '.macro' ? '.endm' : '.endr');
+
+const DIRECTIVE_WORD = /^(?:[\w.$\\@()]+:\s*)*(\.\w+)/;
 
 function collect(
   name: string,
@@ -147,10 +218,12 @@ function collect(
   let end = start + 1;
   const isMacro = name === '.macro';
   for (; end < statements.length; end++) {
-    const word = /^(?:[\w.$]+:\s*)*(\.\w+)/.exec(statements[end].text)?.[1].toLowerCase();
-    if (isMacro ? word === '.macro' : REPEATS.includes(word ?? '')) depth++;
-    if (word === endOf(name) || (isMacro && word === '.endmacro')) depth--;
-    if (depth === 0) break;
+    const word = DIRECTIVE_WORD.exec(statements[end].text)?.[1].toLowerCase();
+    if (word !== undefined) {
+      if (isMacro ? word === '.macro' : REPEATS.has(word)) depth++;
+      if (word === endOf(name) || (isMacro && word === '.endmacro')) depth--;
+      if (depth === 0) break;
+    }
     body.push(statements[end]);
   }
   return { body, end };
@@ -158,112 +231,29 @@ function collect(
 
 /** A macro's line belongs to the line where the macro is used. */
 function atUse(line: SourceText, use: SourceText): SourceText {
-  const span = use.columns(0, use.text.length);
   const outer = use.expansion ?? [];
   const inner = outer.length < MAX_SHOWN_EXPANSIONS ? [{ file: line.file, line: line.line }] : [];
   return {
     text: line.text,
     file: use.file,
     line: use.line,
-    columns: () => span,
+    columns: () => use.columns(0, use.text.length),
     expansion: [...outer, ...inner],
   };
 }
 
-function parseParameters(text: string): MacroParameter[] {
-  const parameters: MacroParameter[] = [];
-  const pattern = /\s*,?\s*([A-Za-z_.$][\w.$]*)(?::(req|vararg))?(?:\s*=\s*("(?:\\.|[^"\\])*"|[^,\s]*))?/y;
-  let position = 0;
-  while (text.slice(position).trim() !== '') {
-    pattern.lastIndex = position;
-    const found = pattern.exec(text);
-    if (!found) throw new AssemblyError(`bad macro parameter '${text.slice(position).trim()}'`);
-    const [, name, qualifier, defaultValue = ''] = found;
-    parameters.push({
-      name,
-      defaultValue: unquote(defaultValue),
-      isRequired: qualifier === 'req',
-      isVararg: qualifier === 'vararg',
-    });
-    position = pattern.lastIndex;
-  }
-  return parameters;
-}
-
-/** `"two words"` is one argument without its quotes. */
-function unquote(text: string): string {
-  return /^"(?:\\.|[^"\\])*"$/.test(text) ? text.slice(1, -1).replace(/\\"/g, '"') : text;
-}
-
-/** Arguments end at a comma, or at white space that no operator stands beside. */
-function splitArguments(text: string): string[] {
-  const parts: string[] = [];
-  let current = '';
-  let depth = 0;
-  let position = 0;
-  const finish = (): void => {
-    parts.push(current.trim());
-    current = '';
-  };
-  while (position < text.length) {
-    const literal = literalLength(text, position);
-    if (literal > 0) {
-      current += text.slice(position, position + literal);
-      position += literal;
-      continue;
-    }
-    const character = text[position];
-    if (character === '(') depth++;
-    if (character === ')') depth--;
-    if (character === ',' && depth <= 0) {
-      finish();
-    } else if (/\s/.test(character) && depth <= 0) {
-      const space = /^\s+/.exec(text.slice(position))![0].length;
-      const next = text[position + space] ?? ',';
-      const isSeparator =
-        current !== '' && !/[-+*/|&^<>=(,~!]$/.test(current) && !/[-+*/|&^<>=),]/.test(next);
-      if (isSeparator) finish();
-      else current += ' ';
-      position += space - 1;
-    } else {
-      current += character;
-    }
-    position++;
-  }
-  if (current.trim() !== '' || parts.length > 0) finish();
-  return parts;
-}
-
-function bindArguments(macro: Macro, args: readonly string[], whole: string): Map<string, string> {
-  const bound = new Map<string, string>();
-  let next = 0;
-  for (const [index, argument] of args.entries()) {
-    const named = /^([A-Za-z_.$][\w.$]*)\s*=(?!=)\s*(.*)$/s.exec(argument);
-    if (named && macro.parameters.some(({ name }) => name === named[1])) {
-      bound.set(named[1], unquote(named[2]));
-      continue;
-    }
-    const parameter = macro.parameters[next++];
-    if (!parameter) throw new AssemblyError(`too many arguments for macro '${macro.name}'`);
-    if (parameter.isVararg) {
-      bound.set(parameter.name, index === 0 ? whole : args.slice(index).join(', '));
-      break;
-    }
-    bound.set(parameter.name, unquote(argument));
-  }
-  for (const { name, defaultValue, isRequired } of macro.parameters) {
-    if (bound.get(name)) continue;
-    if (isRequired)
-      throw new AssemblyError(`macro '${macro.name}': missing value for required parameter '${name}'`);
-    bound.set(name, defaultValue);
-  }
-  return bound;
+/** `.altmacro`: parameters stand without a backslash, `&` joins them to their neighbours. */
+function substituteWords(text: string, bound: ReadonlyMap<string, string>): string {
+  return text.replace(
+    /"(?:\\.|[^"\\])*"|(\\)?&?([A-Za-z_.$][\w.$]*)&?/g,
+    (whole, backslash?: string, name?: string) =>
+      (name === undefined || backslash ? undefined : bound.get(name)) ?? whole,
+  );
 }
 
 /** Puts arguments in for `\name`, the number of the expansion for `\@`, and nothing for `\()`. */
-function substituteIn(line: SourceText, bound: ReadonlyMap<string, string>, number: number): SourceText {
-  if (!line.text.includes('\\')) return line;
-  const text = line.text.replace(/\\(@|\(\)|[A-Za-z_.$][\w.$]*)/g, (whole, name: string) => {
+function substitute(text: string, bound: ReadonlyMap<string, string>, number: number): string {
+  return text.replace(/\\(@|\(\)|&|[A-Za-z_.$][\w.$]*)/g, (whole, name: string) => {
     if (name === '@') return String(number);
     if (name === '()') return '';
     // `\name.suffix`: the longest parameter name wins.
@@ -274,7 +264,4 @@ function substituteIn(line: SourceText, bound: ReadonlyMap<string, string>, numb
     }
     return whole;
   });
-  if (text === line.text) return line;
-  const span = line.columns(0, line.text.length);
-  return trimSource(sliceSource({ ...line, text, columns: () => span }, 0, text.length));
 }

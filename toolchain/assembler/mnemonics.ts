@@ -255,6 +255,8 @@ export function meaningsOf(name: string, bits: 16 | 32 | 64): MnemonicMeaning[] 
   add(predicateMeaning(name));
   meanings.push(...conditionMeanings(name));
   add(shortExtensionMeaning(name));
+  // `jmp $selector, $offset` is a far jump whatever its name is.
+  if (name === 'jmp' || name === 'call') meanings.push({ mnemonic: name, isFar: true });
   if (name.startsWith('f')) return [...meanings, ...floatMeanings(name)];
   meanings.push(...suffixMeanings(name, bits));
   return meanings;

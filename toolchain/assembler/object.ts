@@ -16,7 +16,7 @@ import { layOut } from './layout.js';
 import type { Section } from './sections.js';
 import { offsetOf } from './sections.js';
 import { AssemblyError } from './source.js';
-import { AssemblySymbol } from './symbols.js';
+import { Alias, AssemblySymbol } from './symbols.js';
 import { evaluate, evaluateNumber, targetOffset } from './value.js';
 
 const SECTION_TYPES = {
@@ -87,6 +87,7 @@ class ObjectMaker {
     const { assembly } = this;
     const { options } = assembly;
     assembly.callFrames.write(assembly);
+    this.defineSectionNames();
     layOut(assembly);
     // A compiler's debug information is about the lines of its `.loc`; ours is about the assembly that the user sees.
     this.sections.push(...assembly.sections.filter(({ name }) => !debug || !/^\.debug_(?!frame)/.test(name)));
@@ -104,6 +105,17 @@ class ObjectMaker {
       locate: (section, offset) => this.locate(contents, section, offset),
     };
     return { object, contents };
+  }
+
+  /** The name of a section that nothing else defines is its start. */
+  private defineSectionNames(): void {
+    const { sections, symbols } = this.assembly;
+    for (const section of sections) {
+      const symbol = symbols.symbols.get(section.name);
+      if (!symbol || isKnown(symbol)) continue;
+      symbol.location = { chunk: section.subsection(-Infinity), index: 0 };
+      symbol.type = 'section';
+    }
   }
 
   private markThreadSymbols(contents: ReadonlyMap<Section, SectionContents>): void {
@@ -167,8 +179,11 @@ class ObjectMaker {
       columns: () => ({ column: 1, endColumn: 2 }),
     };
     diagnostics.guard(source, () => {
-      const size = common ? common.size : symbol.sizeExpression ? evaluateNumber(symbol.sizeExpression) : 0n;
-      this.symbols[this.symbols.length - 1] = { ...fixed, size, ...this.valueOf(symbol) };
+      const model = aliased(symbol);
+      const { sizeExpression } = symbol.sizeExpression ? symbol : model;
+      const size = common ? common.size : sizeExpression ? evaluateNumber(sizeExpression) : 0n;
+      const ownType = SYMBOL_TYPES[type === 'notype' ? model.type : type];
+      this.symbols[this.symbols.length - 1] = { ...fixed, type: ownType, size, ...this.valueOf(symbol) };
     });
   }
 
@@ -288,13 +303,21 @@ class ObjectMaker {
   }
 }
 
+/** `alias = name`: the alias has the type and the size of what it names. */
+function aliased(symbol: AssemblySymbol, depth = 0): AssemblySymbol {
+  const { value } = symbol;
+  const target = value?.kind === 'symbol' ? value.symbol : undefined;
+  const owner = target instanceof Alias ? target.symbol : target;
+  return owner instanceof AssemblySymbol && depth < 100 ? aliased(owner, depth + 1) : symbol;
+}
+
 const isKnown = ({ location, value, common }: AssemblySymbol): boolean =>
   location !== undefined || value !== undefined || common !== undefined;
 
 /** GNU as leaves names that start with `.L` out, and names that nothing defines or uses. */
 function isListed(symbol: AssemblySymbol): boolean {
-  if (symbol.name.startsWith('.L')) return false;
-  return isKnown(symbol) || symbol.binding !== 'local';
+  if (symbol.name.startsWith('.L') || symbol.type === 'section') return false;
+  return isKnown(symbol) || symbol.binding !== 'local' || symbol.type !== 'notype';
 }
 
 function fileSymbol(name: string): ObjectSymbol {

@@ -1,4 +1,8 @@
-import type { AlignFragment } from './sections.js';
+/** Which NOPs suit: by the mode of the code and by the object's width. */
+export interface PaddingMode {
+  readonly bits: 16 | 32 | 64;
+  readonly objectBits: 32 | 64;
+}
 
 /** A family of NOPs by their length, and how many may stand in a row before GNU as jumps over them. */
 interface NopFamily {
@@ -51,22 +55,25 @@ const LEA_16: NopFamily = {
 /** Fills the room before an aligned place as GNU as does: by `pattern`, or in code by NOPs, or by zeros. */
 export function writePadding(
   part: Uint8Array,
-  { pattern, bits }: Pick<AlignFragment, 'pattern' | 'bits'>,
+  pattern: Uint8Array | undefined,
   isCode: boolean,
-  objectBits: 32 | 64,
+  mode: PaddingMode,
 ): void {
   if (pattern) {
     for (let at = part.length; at >= pattern.length; at -= pattern.length)
       part.set(pattern, at - pattern.length);
     return;
   }
-  if (!isCode) return;
-  const family = bits === 16 ? LEA_16 : objectBits === 64 ? MULTI_BYTE : LEA_32;
-  writeNops(part, family, bits);
+  if (isCode) writeNops(part, familyOf(mode), mode.bits);
+}
+
+function familyOf({ bits, objectBits }: PaddingMode): NopFamily {
+  if (bits === 16) return LEA_16;
+  return objectBits === 64 ? MULTI_BYTE : LEA_32;
 }
 
 /** As many of the longest NOPs as fit, then one that fills the rest. */
-function writeNops(whole: Uint8Array, { nops, maxInARow }: NopFamily, bits: AlignFragment['bits']): void {
+function writeNops(whole: Uint8Array, { nops, maxInARow }: NopFamily, bits: PaddingMode['bits']): void {
   const longest = nops.length;
   const isJumped = Math.floor(whole.length / longest) > maxInARow;
   const part = isJumped ? whole.subarray(writeJump(whole, bits)) : whole;
@@ -84,7 +91,7 @@ function writeNops(whole: Uint8Array, { nops, maxInARow }: NopFamily, bits: Alig
 }
 
 /** Writes a jump to the end of `part`; returns its length. */
-function writeJump(part: Uint8Array, bits: AlignFragment['bits']): number {
+function writeJump(part: Uint8Array, bits: PaddingMode['bits']): number {
   if (part.length - 2 <= 0x7f) {
     part.set([0xeb, part.length - 2]);
     return 2;
@@ -98,7 +105,6 @@ function writeJump(part: Uint8Array, bits: AlignFragment['bits']): number {
 }
 
 /** `.nops`: NOPs without a jump over them. */
-export function writeNopRun(part: Uint8Array, bits: AlignFragment['bits'], objectBits: 32 | 64): void {
-  const { nops } = bits === 16 ? LEA_16 : objectBits === 64 ? MULTI_BYTE : LEA_32;
-  writeNops(part, { nops, maxInARow: Infinity }, bits);
+export function writeNopRun(part: Uint8Array, mode: PaddingMode): void {
+  writeNops(part, { ...familyOf(mode), maxInARow: Infinity }, mode.bits);
 }

@@ -1,7 +1,7 @@
 import type { AssembleOptions } from './assemble.js';
 import { splitLines } from './lines.js';
 import { evaluatePreprocessorExpression } from './preprocessorExpression.js';
-import { UnfinishedCall, expandMacros, parseDefine, plainText } from './preprocessorMacros.js';
+import { UnfinishedCall, expandMacros, mentionsMacro, parseDefine, plainText } from './preprocessorMacros.js';
 import type { MappedText, PreprocessorMacro } from './preprocessorMacros.js';
 import { AssemblyError } from './source.js';
 import type { Diagnostics, SourceText } from './source.js';
@@ -70,7 +70,7 @@ export class Preprocessor {
 
   private expandLine(lines: readonly SourceText[], index: number): { line: SourceText; extraLines: number } {
     const first = lines[index];
-    if (this.macros.size === 0 || !/[A-Za-z_]/.test(first.text)) return { line: first, extraLines: 0 };
+    if (!mentionsMacro(first.text, this.macros)) return { line: first, extraLines: 0 };
     let text = first.text;
     for (let extraLines = 0; ; extraLines++) {
       try {
@@ -153,8 +153,12 @@ export class Preprocessor {
   }
 
   private include(line: SourceText, rest: string, depth: number): SourceText[] {
-    const written = expandMacros(plainText(rest), this.macros).text.trim();
-    const path = /^"([^"]+)"$/.exec(written)?.[1] ?? /^<([^>]+)>$/.exec(written)?.[1];
+    const plain = rest.trim();
+    const written = /^[<"]/.test(plain) ? plain : expandMacros(plainText(plain), this.macros).text.trim();
+    const path = /^(?:"([^"]+)"|<([^>]+)>)$/
+      .exec(written)
+      ?.slice(1)
+      .find((name) => name !== undefined);
     if (!path) throw new AssemblyError('#include needs "file" or <file>');
     if (depth >= MAX_INCLUDE_DEPTH)
       throw new AssemblyError(`#include nested too deeply: does '${path}' include itself?`);

@@ -28,7 +28,7 @@ export function parseDefine(text: string): PreprocessorMacro {
   if (head[2] === undefined) return { name: head[1], parameters: undefined, isVariadic: false, body };
   const parameters = head[3].split(',').map((parameter) => parameter.trim());
   if (parameters.length === 1 && parameters[0] === '') parameters.pop();
-  const isVariadic = /(^|\W)\.\.\.$/.test(parameters.at(-1) ?? '');
+  const isVariadic = parameters.at(-1)?.endsWith('...') ?? false;
   if (isVariadic) {
     const last = parameters.pop()!.slice(0, -3).trim();
     parameters.push(last === '' ? '__VA_ARGS__' : last);
@@ -49,6 +49,14 @@ function append(target: MappedText, text: string, from: number, to: number): voi
     target.from.push(from);
     target.to.push(to);
   }
+}
+
+const WORDS = /[A-Za-z_]\w*/g;
+
+/** Does a text hold the name of a macro, perhaps inside a string? */
+export function mentionsMacro(text: string, macros: ReadonlyMap<string, PreprocessorMacro>): boolean {
+  for (const [word] of text.matchAll(WORDS)) if (macros.has(word)) return true;
+  return false;
 }
 
 /** A call of a function-like macro needs more lines. */
@@ -147,24 +155,75 @@ function matchArguments(macro: PreprocessorMacro, args: string[]): string[] {
   return args;
 }
 
+/** Pieces of a macro's body: strings, words, `##`, `#`, white space, and single characters. */
+const BODY_PARTS = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])'|[A-Za-z_]\w*|\.?\d[\w.]*|\s*##\s*|#\s*|\s+|[^]/g;
+const bodyParts = new WeakMap<PreprocessorMacro, readonly string[]>();
+
+function partsOf(macro: PreprocessorMacro): readonly string[] {
+  let parts = bodyParts.get(macro);
+  if (!parts) {
+    parts = macro.body.match(BODY_PARTS) ?? [];
+    bodyParts.set(macro, parts);
+  }
+  return parts;
+}
+
+const isPaste = (part: string | undefined): boolean => part?.trim() === '##';
+
+/** The body with arguments put in (C11 6.10.3.1 to 6.10.3.3, and GNU's `, ## __VA_ARGS__`). */
 function substitute(
   macro: PreprocessorMacro,
   args: readonly string[],
   macros: ReadonlyMap<string, PreprocessorMacro>,
   active: ReadonlySet<string>,
 ): string {
-  if (!macro.parameters) return macro.body.replace(/\s*##\s*/g, '');
+  const parts = partsOf(macro);
+  if (!macro.parameters) return parts.map((part) => (isPaste(part) ? '' : part)).join('');
   const raw = new Map(macro.parameters.map((parameter, index) => [parameter, args[index] ?? '']));
-  const pattern = /"(?:\\.|[^"\\])*"|(##\s*)?(#\s*)?\b([A-Za-z_]\w*)\b(?=(\s*##)?)/g;
-  const replaced = macro.body.replace(
-    pattern,
-    (whole, paste?: string, stringize?: string, name?: string, pasteAfter?: string) => {
-      const argument = name === undefined ? undefined : raw.get(name);
-      if (argument === undefined) return whole;
-      if (stringize && !paste) return `"${argument.replace(/[\\"]/g, '\\$&')}"`;
-      if (paste !== undefined || pasteAfter !== undefined) return (paste ?? '') + argument;
-      return expandMacros(plainText(argument), macros, active).text;
-    },
+  const variadic = macro.isVariadic ? macro.parameters.at(-1)! : undefined;
+  const output: string[] = [];
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index];
+    if (isPaste(part)) {
+      const isLast = parts[index + 1] === variadic && parts[index - 1] === ',';
+      if (isLast && raw.get(variadic!) === '') output.pop();
+      continue;
+    }
+    const stringized = part.startsWith('#') ? raw.get(parts[index + 1]) : undefined;
+    if (stringized !== undefined) {
+      output.push(stringize(stringized));
+      index++;
+      continue;
+    }
+    if (part === '__VA_OPT__' && variadic !== undefined) {
+      const end = closingParenthesis(parts, index + 1);
+      const isEmpty = raw.get(variadic) === '';
+      const inside = { ...macro, body: parts.slice(index + 2, end).join('') };
+      if (!isEmpty) output.push(substitute(inside, args, macros, active));
+      index = end;
+      continue;
+    }
+    const argument = raw.get(part);
+    if (argument === undefined) output.push(part);
+    else if (isPaste(parts[index - 1]) || isPaste(parts[index + 1])) output.push(argument);
+    else output.push(expandMacros(plainText(argument), macros, active).text);
+  }
+  return output.join('');
+}
+
+/** C11 6.10.3.2: inside of literals quotes and backslashes are escaped. */
+function stringize(argument: string): string {
+  const escaped = argument.replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])'/g, (literal) =>
+    literal.replace(/[\\"]/g, '\\$&'),
   );
-  return replaced.replace(/\s*##\s*/g, '');
+  return `"${escaped.replace(/\s+/g, ' ')}"`;
+}
+
+function closingParenthesis(parts: readonly string[], open: number): number {
+  let depth = 0;
+  for (let index = open; index < parts.length; index++) {
+    if (parts[index] === '(') depth++;
+    if (parts[index] === ')' && --depth === 0) return index;
+  }
+  return parts.length;
 }

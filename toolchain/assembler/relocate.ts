@@ -172,7 +172,7 @@ function typeOf(
   }
   if (isRelative) {
     const mayNeedPlt = owner !== undefined && (owner.binding !== 'local' || !target?.location);
-    if (bits === 64 && size === 4 && fixup.relative === 'target' && mayNeedPlt) return R_X86_64.PLT32;
+    if (bits === 64 && size === 4 && fixup.mayUsePlt && mayNeedPlt) return R_X86_64.PLT32;
     return RELATIVE[bits][size];
   }
   if (bits === 64 && size === 4 && fixup.range === 'signed') return R_X86_64['32S'];

@@ -17,6 +17,8 @@ export interface Fixup {
    * that is cut with a warning.
    */
   readonly range: 'signed' | 'either' | 'truncate' | 'warn';
+  /** A branch of 64-bit code: it may go through the procedure linkage table. */
+  readonly mayUsePlt?: boolean;
 }
 
 interface FragmentBase {
@@ -54,7 +56,6 @@ export interface AlignFragment extends FragmentBase {
   readonly pattern: Uint8Array | undefined;
   /** Do not align when it takes more bytes than this. */
   readonly limit: number;
-  readonly bits: 16 | 32 | 64;
 }
 
 export interface OrgFragment extends FragmentBase {
@@ -67,7 +68,6 @@ export interface OrgFragment extends FragmentBase {
 export interface NopsFragment extends FragmentBase {
   readonly kind: 'nops';
   readonly count: Expression;
-  readonly bits: 16 | 32 | 64;
 }
 
 export interface Leb128Fragment extends FragmentBase {

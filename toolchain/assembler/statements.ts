@@ -1,6 +1,7 @@
 import type { Assembly } from './assembly.js';
 import { ConditionStack } from './conditions.js';
 import { runDirective } from './directives.js';
+import { assignRegister } from './directivesSymbol.js';
 import { bindNames, parseExpression } from './expression.js';
 import { assembleInstruction } from './instruction.js';
 import { TokenReader, tokenize } from './lexer.js';
@@ -79,6 +80,8 @@ export class StatementReader {
       this.include(source, depth);
     } else if (name === '.purgem') {
       this.macros.purge(source.text.slice(word.length).trim());
+    } else if (name === '.altmacro' || name === '.noaltmacro') {
+      this.macros.setAlternate(name === '.altmacro');
     } else if (name === '.end') {
       this.isEnded = true;
     } else if (name.startsWith('.')) {
@@ -91,7 +94,8 @@ export class StatementReader {
 
   private instruction(source: SourceText): void {
     const { assembly } = this;
-    const { fragment, warning } = assembleInstruction(source, assembly, assembly.symbols);
+    const written = withRegisterNames(source, assembly.symbols.registerNames);
+    const { fragment, warning } = assembleInstruction(written, assembly, assembly.symbols);
     if (warning) assembly.diagnostics.report('warning', source, warning);
     assembly.emit(fragment);
   }
@@ -117,6 +121,7 @@ export class StatementReader {
     if (!assignment) return false;
     const [head, name, operator] = assignment;
     const { symbols } = this.assembly;
+    if (assignRegister(this.assembly, name, source.text.slice(head.length))) return true;
     const reader = new TokenReader(tokenize(source.text, head.length), source.text.length);
     const value = bindNames(parseExpression(reader), symbols);
     reader.expectEnd();
@@ -138,6 +143,17 @@ export class StatementReader {
     this.assembly.trace?.file(found.fileName, content, false);
     this.run(splitStatements(splitLines(found.fileName, content, { preprocessed: false })), depth + 1);
   }
+}
+
+/** An instruction with registers for the names that `.set` gave them. */
+function withRegisterNames(source: SourceText, names: ReadonlyMap<string, string>): SourceText {
+  if (names.size === 0) return source;
+  const text = source.text.replace(
+    /"(?:\\.|[^"\\])*"|[A-Za-z_.$%][\w.$]*/g,
+    (word) => names.get(word) ?? word,
+  );
+  if (text === source.text) return source;
+  return { ...source, text, columns: () => source.columns(0, source.text.length) };
 }
 
 /** Cuts `#` comments and splits at `;`. */

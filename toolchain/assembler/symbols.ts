@@ -77,6 +77,8 @@ class ForwardLabel implements SymbolReference {
 /** All names of one assembly. */
 export class SymbolTable implements NameResolver {
   readonly symbols = new Map<string, AssemblySymbol>();
+  /** `.set name, %register`: names of registers by the names that stand for them. */
+  readonly registerNames = new Map<string, string>();
   private readonly lastNumeric = new Map<number, Location>();
   private readonly forwardNumeric = new Map<number, ForwardLabel>();
 

@@ -1,6 +1,6 @@
 import type { AnalyzedMacro, AnalyzedPreprocessorMacro, IncludeEdge, LineState } from './analysis.js';
 import type { Assembly } from './assembly.js';
-import type { MacroParameter } from './macros.js';
+import type { MacroParameter } from './macroArguments.js';
 import type { PreprocessorMacro } from './preprocessorMacros.js';
 import type { Subsection } from './sections.js';
 import type { SourceText } from './source.js';
