@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { platformNode } from '../toolchain/platformNode.js';
 import { HyperstepSession } from './session/hyperstepSession.js';
-import type { SessionServices } from './session/hyperstepSession.js';
+import type { SessionServices } from './session/services.js';
 
 const services: SessionServices = {
   platform: platformNode,

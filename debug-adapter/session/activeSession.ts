@@ -23,7 +23,7 @@ import { hitContextIn } from '../variables/evaluate.js';
 import { VariableStore } from '../variables/store.js';
 import { ViewState } from '../views/viewState.js';
 import { Activity } from './activity.js';
-import type { SessionServices } from './hyperstepSession.js';
+import type { SessionServices } from './services.js';
 import { RequestError } from './requestError.js';
 import type { Outbox } from './requests.js';
 import { isBehindExit } from './stackTrace.js';

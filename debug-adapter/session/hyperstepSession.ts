@@ -1,23 +1,14 @@
 /** The DAP server: takes requests, finds their handler, sends the answer or the error. What they do stands elsewhere. */
 import { DebugSession, Event, Response } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { Platform } from '../../toolchain/platform.js';
 import type { HyperstepEvents, HyperstepLaunchArguments } from '../protocol.js';
-import type { Pacing } from '../runner/runner.js';
 import { ActiveSession } from './activeSession.js';
 import { capabilities } from './capabilities.js';
 import { launchDebuggee } from './launchDebuggee.js';
 import { RequestError } from './requestError.js';
 import type { Outbox, Requests } from './requests.js';
+import type { SessionServices } from './services.js';
 import { sessionRequests } from './sessionRequests.js';
-
-export interface SessionServices {
-  readonly platform: Platform;
-  readonly pacing: Pacing;
-  readonly installFolder: string;
-  /** `clientID` of the initialize request. */
-  readonly client?: string;
-}
 
 type Handler = (args: unknown) => unknown;
 

@@ -4,7 +4,7 @@ import type { PreparedLaunch } from '../launch/prepareLaunch.js';
 import { isFailed, prepareLaunch } from '../launch/prepareLaunch.js';
 import type { Diagnostic } from '../../toolchain/diagnostic.js';
 import { formatDiagnostic } from '../../toolchain/diagnostic.js';
-import type { SessionServices } from './hyperstepSession.js';
+import type { SessionServices } from './services.js';
 import { RequestError } from './requestError.js';
 import type { Outbox } from './requests.js';
 
