@@ -11,95 +11,31 @@ import type { VmcsFieldName } from '../vmx/fields.js';
 import { Field } from '../vmx/fields.js';
 import { PhysicalMemory } from '../vmx/physicalMemory.js';
 import { guestSegments } from '../vmx/segmentFields.js';
-import type { Fixture } from './vmxFixture.js';
-import { code, createFixture, HOST_RIP, SECOND_VMCS, VMCS_REGION, vmStatus } from './vmxFixture.js';
-
-type Change = (fixture: Fixture) => void;
-
-const NON_CANONICAL = 0x0000_8000_0000_0000n;
-const BEYOND = 1n << 40n;
-const EPT_POINTER = 0x4000n | (3n << 3n) | 6n;
-const INJECT = 0x8000_0000;
-
-const set =
-  (name: VmcsFieldName, value: bigint | number): Change =>
-  ({ vmcs }) =>
-    vmcs.write(Field[name], BigInt(value));
-const turnOn =
-  (name: VmcsFieldName, bits: bigint | number): Change =>
-  ({ vmcs }) =>
-    vmcs.write(Field[name], vmcs.read(Field[name]) | BigInt(bits));
-const turnOff =
-  (name: VmcsFieldName, bits: bigint | number): Change =>
-  ({ vmcs }) =>
-    vmcs.write(Field[name], vmcs.read(Field[name]) & ~BigInt(bits));
-const both =
-  (...changes: Change[]): Change =>
-  (fixture) => {
-    for (const change of changes) change(fixture);
-  };
-
-// -------------------------------------------------------------- states that other rules apply to
-
-const useSecondary = (controls: number): Change =>
-  both(
-    turnOn('primaryProcBasedControls', Primary.activateSecondaryControls),
-    turnOn('secondaryProcBasedControls', controls),
-  );
-const tprShadow = both(
-  turnOn('primaryProcBasedControls', Primary.useTprShadow),
-  set('virtualApicAddress', 0xb000),
-);
-const postedInterrupts = both(
-  tprShadow,
-  useSecondary(Secondary.virtualInterruptDelivery),
-  turnOn('pinBasedControls', Pin.externalInterruptExiting | Pin.processPostedInterrupts),
-  turnOn('vmExitControls', Exit.acknowledgeInterruptOnExit),
-);
-const useEpt = both(useSecondary(Secondary.enableEpt), set('eptPointer', EPT_POINTER));
-const unrestricted = both(useEpt, useSecondary(Secondary.unrestrictedGuest));
-const inject = (information: number, errorCode = 0, length = 0): Change =>
-  both(
-    set('vmEntryInterruptionInformation', (INJECT | information) >>> 0),
-    set('vmEntryExceptionErrorCode', errorCode),
-    set('vmEntryInstructionLength', length),
-  );
-const injectInterrupt = both(inject(0x30), turnOn('guestRflags', Rflags.IF));
-
-/** A guest outside IA-32e mode, with paging off. */
-const unpaged32 = both(
-  unrestricted,
-  turnOff('vmEntryControls', Entry.ia32eModeGuest),
-  turnOff('guestCr0', Cr0.PG),
-  turnOff('guestCsAccessRights', SegmentAccess.L),
-);
-/** A guest with 32-bit paging. */
-const protected32 = both(
-  turnOff('vmEntryControls', Entry.ia32eModeGuest),
-  turnOff('guestCr4', Cr4.PAE),
-  turnOff('guestCsAccessRights', SegmentAccess.L),
-);
-const virtual8086 = both(protected32, turnOn('guestRflags', Rflags.VM), ({ vmcs }) => {
-  for (const { name, selector, base, limit, rights } of guestSegments) {
-    if (name === 'tr' || name === 'ldtr') continue;
-    vmcs.write32(selector, 0x1234);
-    vmcs.write(base, 0x1_2340n);
-    vmcs.write32(limit, 0xffff);
-    vmcs.write32(rights, 0xf3);
-  }
-});
-const paeGuest = both(
-  useEpt,
-  turnOff('vmEntryControls', Entry.ia32eModeGuest),
-  turnOff('guestCsAccessRights', SegmentAccess.L),
-);
-const host32 = both(
-  ({ processor }) => void (processor.state.efer = 0n),
-  turnOff('vmExitControls', Exit.hostAddressSpaceSize),
-  set('hostSsSelector', 0x10),
+import type { Change } from './vmxEntryStates.js';
+import {
+  BEYOND,
+  EPT_POINTER,
+  NON_CANONICAL,
+  both,
+  host32,
+  inject,
+  injectInterrupt,
+  paeGuest,
+  postedInterrupts,
+  prepared,
   protected32,
-);
-const usableLdtr = both(set('guestLdtrAccessRights', SegmentAccess.P | 2), set('guestLdtrLimit', 0xffff));
+  set,
+  tprShadow,
+  turnOff,
+  turnOn,
+  unpaged32,
+  unrestricted,
+  usableLdtr,
+  useEpt,
+  useSecondary,
+  virtual8086,
+} from './vmxEntryStates.js';
+import { code, HOST_RIP, SECOND_VMCS, VMCS_REGION, vmStatus } from './vmxFixture.js';
 
 // -------------------------------------------------------------- one violation for each rule
 
@@ -379,13 +315,6 @@ const qualifications: Record<string, bigint> = {
   'guest.linkPointer.revision': 4n,
   'guest.linkPointer.shadow': 4n,
   'guest.linkPointer.current': 4n,
-};
-
-const prepared = (change: Change): Fixture => {
-  const fixture = createFixture();
-  fixture.makeCurrent();
-  change(fixture);
-  return fixture;
 };
 
 describe('VM-entry checks', () => {

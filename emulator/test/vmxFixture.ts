@@ -2,7 +2,7 @@
 import { coldInstructions } from '../cpu/cold/index.js';
 import type { Fault } from '../cpu/fault.js';
 import { arithmeticFlags } from '../cpu/flags.js';
-import { region } from '../cpu/layout.js';
+import { region, STATE_SIZE } from '../cpu/layout.js';
 import { MsrTable } from '../cpu/msr.js';
 import { Cr0, Cr4, DR7_RESET, Efer, SegmentAccess } from '../cpu/registerBits.js';
 import type { ColdOutcome, Processor } from '../cpu/seams.js';
@@ -69,6 +69,8 @@ export interface Fixture {
   execute(bytes: readonly number[]): ColdOutcome;
   /** As `execute`, with RAX pointing to a 64-bit operand of this value. */
   executeAt(bytes: readonly number[], operand: bigint): ColdOutcome;
+  /** As it was made: cheaper than a new one. */
+  reset(): void;
   /** VMXON, VMCLEAR, VMPTRLD of the VMCS that `vmcs` shows. */
   makeCurrent(): void;
 }
@@ -166,13 +168,19 @@ export function createFixture(): Fixture {
   processor.virtualization = vmx;
   processor.msrs = new MsrTable(processor);
   processor.msrs.register(vmx.msrs);
-  hostProcessorState(processor);
-
   const poke = (address: number, value: bigint) => {
     memory.u64[(region.ram + address) >>> 3] = value;
   };
   const peek = (address: number) => memory.u64[(region.ram + address) >>> 3];
-  for (const address of [VMXON_REGION, VMCS_REGION, SECOND_VMCS]) poke(address, BigInt(VMCS_REVISION));
+  const reset = () => {
+    memory.u8.fill(0, region.state, region.state + STATE_SIZE);
+    memory.u8.fill(0, region.ram, region.ram + memory.ramSize);
+    hostProcessorState(processor);
+    for (const address of [VMXON_REGION, VMCS_REGION, SECOND_VMCS]) poke(address, BigInt(VMCS_REVISION));
+    vmx.stateReplaced();
+    switches.length = failures.length = flushes.count = 0;
+  };
+  reset();
 
   const decode = (bytes: readonly number[]): Instruction => {
     const decoded = decodeBytes(Uint8Array.from([...bytes, 0, 0, 0, 0, 0, 0]), state.rip, 64);
@@ -204,7 +212,7 @@ export function createFixture(): Fixture {
     writeValidVmcs(vmcs);
   };
   return {
-    processor, vmx, vmcs, switches, failures, flushes, poke, peek, decode, execute, executeAt, makeCurrent,
+    processor, vmx, vmcs, switches, failures, flushes, poke, peek, decode, execute, executeAt, reset, makeCurrent,
   }; // prettier-ignore
 }
 
