@@ -1,0 +1,36 @@
+/** Addition, subtraction, multiplication, division, sign extension, decimal adjustment. */
+import type { InstructionText } from './text.js';
+
+// prettier-ignore
+export const arithmetic: readonly InstructionText[] = [
+  ['add', 'Add', 'destination ← destination + source'],
+  ['adc', 'Add with carry', 'destination ← destination + source + CF'],
+  ['sub', 'Subtract', 'destination ← destination − source'],
+  ['sbb', 'Subtract with borrow', 'destination ← destination − (source + CF)'],
+  ['cmp', 'Compare', 'Sets the flags as destination − source would; neither operand changes.'],
+  ['inc', 'Increment by 1', 'destination ← destination + 1. CF keeps its value.'],
+  ['dec', 'Decrement by 1', 'destination ← destination − 1. CF keeps its value.'],
+  ['neg', 'Two\'s-complement negation', 'destination ← 0 − destination. CF = 1 unless the operand was 0.'],
+  ['mul', 'Unsigned multiply', 'Byte: AX ← AL × source. Wider: rDX:rAX ← rAX × source. CF = OF = the upper half is not 0.'],
+  ['imul', 'Signed multiply', 'One operand: rDX:rAX ← rAX × source. Two or three: destination ← the lower half of the product. CF = OF = the product was cut.'],
+  ['div', 'Unsigned divide', 'rAX ← rDX:rAX ÷ source, rDX ← remainder (byte: AL, AH of AX). #DE when the divisor is 0 or the quotient does not fit.'],
+  ['idiv', 'Signed divide', 'rAX ← rDX:rAX ÷ source, rounded towards 0; rDX ← remainder, with the sign of the dividend. #DE when the divisor is 0 or the quotient does not fit.'],
+  ['mulx', 'Unsigned multiply without flags', 'first:second ← rDX × source; no flag changes. Equal destinations keep the upper half.'],
+  ['adcx', 'Unsigned add with carry', 'destination ← destination + source + CF; only CF changes.'],
+  ['adox', 'Unsigned add with overflow flag', 'destination ← destination + source + OF; only OF changes, as a second carry chain.'],
+  ['cbw', 'Convert byte to word', 'AX ← sign extension of AL (AT&T: `cbtw`).'],
+  ['cwde', 'Convert word to doubleword', 'EAX ← sign extension of AX (AT&T: `cwtl`).'],
+  ['cdqe', 'Convert doubleword to quadword', 'RAX ← sign extension of EAX (AT&T: `cltq`).'],
+  ['cwd', 'Convert word to doubleword in DX:AX', 'DX ← the sign of AX in every bit (AT&T: `cwtd`).'],
+  ['cdq', 'Convert doubleword to quadword in EDX:EAX', 'EDX ← the sign of EAX in every bit (AT&T: `cltd`).'],
+  ['cqo', 'Convert quadword to octoword in RDX:RAX', 'RDX ← the sign of RAX in every bit (AT&T: `cqto`).'],
+  ['aaa', 'ASCII adjust after addition', 'Makes AL one unpacked decimal digit after an addition and carries into AH. Not in 64-bit mode.'],
+  ['aas', 'ASCII adjust after subtraction', 'Makes AL one unpacked decimal digit after a subtraction and borrows from AH. Not in 64-bit mode.'],
+  ['aam', 'ASCII adjust after multiply', 'AH ← AL ÷ base, AL ← remainder; the base is 10 unless written. #DE for base 0. Not in 64-bit mode.'],
+  ['aad', 'ASCII adjust before division', 'AL ← AL + AH × base, AH ← 0; the base is 10 unless written. Not in 64-bit mode.'],
+  ['daa', 'Decimal adjust after addition', 'Makes AL two packed decimal digits after an addition. Not in 64-bit mode.'],
+  ['das', 'Decimal adjust after subtraction', 'Makes AL two packed decimal digits after a subtraction. Not in 64-bit mode.'],
+  ['xadd', 'Exchange and add', 'source ← destination, destination ← their sum. Atomic with LOCK.'],
+  ['crc32', 'CRC-32C accumulate', 'destination ← CRC-32C (polynomial 0x11EDC6F41) of the source, continued from destination.'],
+  ['aadd aand aor axor', 'Remote atomic operation', 'memory ← memory + (and, or, exclusive or) register, atomically and weakly ordered; no flags, no result.'],
+];
