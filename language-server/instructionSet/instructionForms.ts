@@ -1,5 +1,6 @@
 /** What iced-x86 knows of an instruction, read once for each mnemonic. */
-import { Code, CodeExt, CpuidFeature, Instruction, RflagsBits } from 'iced-x86';
+import type { Code} from 'iced-x86';
+import { CodeExt, CpuidFeature, Instruction, RflagsBits } from 'iced-x86';
 import { formsOf } from '../../toolchain/assembler/instructionTable.js';
 import { meaningsOf } from '../../toolchain/assembler/mnemonics.js';
 import type { AssemblerBits } from '../../toolchain/assembler/analysis.js';

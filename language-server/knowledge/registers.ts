@@ -107,7 +107,7 @@ const special: Readonly<Record<string, RegisterDescription>> = {
 
 /** Width in bits of a part of a general register, by its name. */
 function partBits(name: string): number {
-  if (/^(r..|r\d+)$/.test(name)) return 64;
+  if (/^r([a-z]{2}|\d+)$/.test(name)) return 64;
   if (/^(e..|r\d+d)$/.test(name)) return 32;
   if (/^([abcd]x|[sd]i|[sb]p|r\d+w)$/.test(name)) return 16;
   return 8;
@@ -130,9 +130,7 @@ export const registerBits = (name: string): number | undefined =>
 export function generalRegisters(bits: number, has64: boolean): string[] {
   const order = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', ...Object.keys(general).slice(8)];
   return order.flatMap((whole) => {
-    const parts = general[whole].parts
-      .split(' ')
-      .filter((part) => partBits(part) === bits && !part.endsWith('l8'));
+    const parts = general[whole].parts.split(' ').filter((part) => partBits(part) === bits);
     const usable = has64
       ? parts
       : parts.filter((part) => !/^r\d/.test(part) && !/^(sil|dil|spl|bpl)$/.test(part));

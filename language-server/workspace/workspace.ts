@@ -16,6 +16,9 @@ interface CachedAnalysis {
 /** Sources of these names are read by an assembler of their own. */
 export const isNasm = (file: string): boolean => /\.(asm|nasm)$/i.test(file);
 
+/** Sources that this server has something to say about while they are typed. */
+export const isAssembly = (file: string): boolean => /\.(s|sx|asm|nasm|inc)$/i.test(file);
+
 /** The open documents and what the assembler knows of them. */
 export class Workspace {
   settings: AssemblySettings = DEFAULT_SETTINGS;
@@ -141,6 +144,11 @@ export class Workspace {
     });
     this.analyses.set(file, { analysis, isStale: false });
     return analysis;
+  }
+
+  /** The sources of the workspace that are programs: nobody includes them. */
+  programs(): string[] {
+    return [...this.includeGraph.files].filter((file) => this.includeGraph.rootsOf(file).length === 0);
   }
 
   private readInclude(path: string, fromFile: string): { fileName: string; bytes: Uint8Array } | undefined {
