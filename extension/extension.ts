@@ -6,6 +6,8 @@ import { debugAdapterFactory } from './debugAdapterFactory.js';
 import { openExamples } from './examples.js';
 import { offerReload, reloadCommand } from './handlers.js';
 import { NumberFormatSetting } from './numberFormat.js';
+import { startLanguageSupport } from './language/languageSupport.js';
+import { nodeClient } from './language/nodeClient.js';
 import { attempt, log } from './report.js';
 import { revealViewsOnce } from './revealViews.js';
 import { DEBUG_TYPE, Sessions } from './session.js';
@@ -93,4 +95,9 @@ export function activate(context: vscode.ExtensionContext): void {
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run)),
   );
   void vscode.commands.executeCommand('setContext', 'hyperstep.enabled', true);
+  void attempt('The language server cannot be started', async () => {
+    const { extensionUri } = context;
+    const support = await startLanguageSupport(extensionUri, sessions, nodeClient(extensionUri));
+    context.subscriptions.push(support);
+  });
 }

@@ -1,5 +1,4 @@
 /** What Hyperstep's client and server say to each other beside the protocol. */
-import { NotificationType, RequestType } from 'vscode-languageserver';
 
 /** `initializationOptions` of the client. */
 export interface InitializationOptions {
@@ -11,8 +10,16 @@ export interface InitializationOptions {
   readonly sources: readonly string[];
 }
 
-/** The content of a file that is not open, by its URI: base64, or null. For a server that cannot read files itself. */
-export const readFileRequest = new RequestType<string, string | null, void>('hyperstep/readFile');
+/** Request of a server that cannot read files: a `FileReference` in, the content out: base64, or null for none. */
+export const READ_FILE = 'hyperstep/readFile';
+/** Notification of the client: a source of the workspace (`FileReference`) came, changed or went. */
+export const SOURCE_CHANGED = 'hyperstep/sourceChanged';
+/** Notification of the client: a C source (`SavedSource`) was saved; the compiler looks at those for guests and hosts. */
+export const COMPILED_SOURCE_SAVED = 'hyperstep/compiledSourceSaved';
 
-/** A source of the workspace came, changed or went. */
-export const sourceChangedNotification = new NotificationType<string>('hyperstep/sourceChanged');
+export interface FileReference {
+  readonly uri: string;
+}
+export interface SavedSource extends FileReference {
+  readonly text: string;
+}

@@ -6,8 +6,8 @@ import type { Platform } from '../toolchain/platform.js';
 import { diagnoseSaved } from './diagnostics/compilers.js';
 import { DiagnosticsPublisher } from './diagnostics/publisher.js';
 import { capabilities, features } from './features/index.js';
-import { sourceChangedNotification } from './protocol.js';
-import type { InitializationOptions } from './protocol.js';
+import { COMPILED_SOURCE_SAVED, SOURCE_CHANGED } from './protocol.js';
+import type { FileReference, InitializationOptions, SavedSource } from './protocol.js';
 import { readSettings } from './settings.js';
 import type { SourceFiles } from './workspace/sourceFiles.js';
 import { fileOfUri } from './workspace/uris.js';
@@ -36,11 +36,10 @@ export function startServer(connection: Connection, { files, platform }: ServerS
     workspace.fileChanged(file);
     publisher.scheduleAll();
   };
-  const checkSaved = async (uri: string): Promise<void> => {
-    const document = documents.get(uri);
-    if (!document || !platform) return;
+  const checkSaved = async (uri: string, text: string): Promise<void> => {
+    if (!platform) return;
     const file = fileOfUri(uri);
-    const found = await diagnoseSaved(workspace, platform, file, document.getText());
+    const found = await diagnoseSaved(workspace, platform, file, text);
     if (found) publisher.replace(file, found);
   };
 
@@ -60,10 +59,11 @@ export function startServer(connection: Connection, { files, platform }: ServerS
     workspace.settings = readSettings(settings, ownFolders);
     workspace.invalidateAll();
     publisher.scheduleAll();
+    void connection.languages.inlayHint.refresh();
   });
   connection.onDidOpenTextDocument(({ textDocument: { uri, languageId, version, text } }) => {
     changed(TextDocument.create(uri, languageId, version, text));
-    void checkSaved(uri);
+    void checkSaved(uri, text);
   });
   connection.onDidChangeTextDocument(({ textDocument: { uri, version }, contentChanges }) => {
     const document = documents.get(uri);
@@ -74,8 +74,15 @@ export function startServer(connection: Connection, { files, platform }: ServerS
     workspace.close(uri);
     publisher.closed(uri);
   });
-  connection.onDidSaveTextDocument(({ textDocument: { uri } }) => void checkSaved(uri));
-  connection.onNotification(sourceChangedNotification, (uri) => fileChanged(fileOfUri(uri)));
+  connection.onDidSaveTextDocument(({ textDocument: { uri } }) => {
+    const document = documents.get(uri);
+    if (document) void checkSaved(uri, document.getText());
+  });
+  connection.onNotification(
+    COMPILED_SOURCE_SAVED,
+    ({ uri, text }: SavedSource) => void checkSaved(uri, text),
+  );
+  connection.onNotification(SOURCE_CHANGED, ({ uri }: FileReference) => fileChanged(fileOfUri(uri)));
   files.onArrival = fileChanged;
   for (const { method, answer } of features)
     connection.onRequest(method, (parameters: unknown) => answer(workspace, parameters));

@@ -1,4 +1,5 @@
-// Builds dist/: the extension, the debug adapter and the command line as one file each, and the KVM host.
+// Builds dist/: the extension, the debug adapter, the language server and the command line as one file each, the language
+// support for the browser, and the KVM host.
 import { execFileSync, spawnSync } from 'node:child_process';
 import console from 'node:console';
 import { chmodSync, copyFileSync, existsSync, mkdirSync } from 'node:fs';
@@ -6,6 +7,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
+import { icedInBrowser } from './icedWeb.mjs';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const dist = path.join(root, 'dist');
@@ -28,8 +30,23 @@ const shared = {
 
 await bundle({ extension: 'extension/extension.ts' }, { external: ['vscode'] });
 await bundle({ debugAdapter: 'debug-adapter/main.ts' });
+await bundle({ languageServer: 'language-server/node.ts' });
 await bundle({ cli: 'cli/main.ts' }, { banner: { js: `#!/usr/bin/env node\n${importMetaUrl}` } });
 chmodSync(path.join(dist, 'cli.cjs'), 0o755);
+
+// For VS Code in the browser: CommonJS for its extension host, a plain script for the worker.
+const web = {
+  outdir: path.join(dist, 'web'),
+  outExtension: {},
+  platform: 'browser',
+  target: 'es2022',
+  define: { __dirname: '""' },
+  banner: {},
+  loader: { '.wasm': 'binary' },
+  plugins: [icedInBrowser(root)],
+};
+await bundle({ extension: 'extension/web.ts' }, { ...web, external: ['vscode'] });
+await bundle({ languageServer: 'language-server/browser.ts' }, { ...web, format: 'iife' });
 
 // iced-x86 loads its WebAssembly from beside the file that it is bundled into.
 copyFileSync(

@@ -5,7 +5,7 @@ import { rangeOf } from '../workspace/positions.js';
 import { fileOfUri } from '../workspace/uris.js';
 import { feature } from './feature.js';
 
-/** The extension's command, with the file and the 1-based line as arguments. */
+/** The extension's command, with the file, the 1-based line and the program as arguments. */
 export const RUN_TO_LINE_COMMAND = 'hyperstep.runToLine';
 
 export const codeLens = feature(
@@ -24,7 +24,7 @@ export const codeLens = feature(
         command: {
           title: '$(debug-line-by-line) Run to here',
           command: RUN_TO_LINE_COMMAND,
-          arguments: [textDocument.uri, line],
+          arguments: [textDocument.uri, line, workspace.uriOf(analysis.file)],
         },
       });
     }

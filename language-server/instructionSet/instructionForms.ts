@@ -1,5 +1,5 @@
 /** What iced-x86 knows of an instruction, read once for each mnemonic. */
-import type { Code} from 'iced-x86';
+import type { Code } from 'iced-x86';
 import { CodeExt, CpuidFeature, Instruction, RflagsBits } from 'iced-x86';
 import { formsOf } from '../../toolchain/assembler/instructionTable.js';
 import { meaningsOf } from '../../toolchain/assembler/mnemonics.js';
