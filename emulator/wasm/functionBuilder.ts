@@ -23,6 +23,8 @@ export class FunctionBuilder {
   private code = new ByteBuffer();
   private readonly first = new ByteBuffer();
   private readonly locals: ValueType[] = [];
+  /** Offsets in `code` of branches that are hardly ever taken. */
+  private readonly hints: number[] = [];
   private depth = 0;
   private readonly temporaries = new Map<ValueType, TemporaryPool>();
 
@@ -117,8 +119,19 @@ export class FunctionBuilder {
     this.code.byte(0x0b);
   }
 
+  /** `if` for a condition that hardly ever holds: engines that know branch hints keep `then` out of the way. */
+  unlikely(condition: Expression, then: () => void): void {
+    condition.emit(this.code);
+    this.hints.push(this.code.length);
+    this.openIf(then);
+  }
+
   if(condition: Expression, then: () => void, otherwise?: () => void): void {
     condition.emit(this.code);
+    this.openIf(then, otherwise);
+  }
+
+  private openIf(then: () => void, otherwise?: () => void): void {
     this.code.byte(0x04);
     this.code.byte(VOID);
     this.depth += 1;
@@ -181,23 +194,31 @@ export class FunctionBuilder {
     this.code.byte(0x00);
   }
 
-  /** The body in the binary format: locals, code, end. */
-  encode(): ByteBuffer {
-    const body = new ByteBuffer();
+  private encodeLocals(): ByteBuffer {
+    const locals = new ByteBuffer();
     const runs: { type: ValueType; count: number }[] = [];
     for (const type of this.locals) {
       const last = runs.at(-1);
       if (last?.type === type) last.count += 1;
       else runs.push({ type, count: 1 });
     }
-    body.unsigned(runs.length);
+    locals.unsigned(runs.length);
     for (const { type, count } of runs) {
-      body.unsigned(count);
-      body.byte(type);
+      locals.unsigned(count);
+      locals.byte(type);
     }
+    return locals;
+  }
+
+  /**
+   * The body in the binary format: locals, code, end; and where in it the branches stand that are hardly ever taken.
+   */
+  encode(): { readonly body: ByteBuffer; readonly unlikely: readonly number[] } {
+    const body = this.encodeLocals();
     body.append(this.first);
+    const start = body.length;
     body.append(this.code);
     body.byte(0x0b);
-    return body;
+    return { body, unlikely: this.hints.map((offset) => start + offset) };
   }
 }

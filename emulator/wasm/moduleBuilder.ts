@@ -3,7 +3,7 @@ import { ByteBuffer } from './byteBuffer.js';
 import type { ValueType } from './expression.js';
 import type { FunctionBuilder } from './functionBuilder.js';
 
-const Section = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const Section = { custom: 0, type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
 const ExternalKind = { function: 0, table: 1, memory: 2 } as const;
 const FUNCREF = 0x70;
 const FUNCTION_TYPE = 0x60;
@@ -99,15 +99,36 @@ export class ModuleBuilder {
       for (const { type } of this.functions) content.unsigned(type);
     });
     section(Section.export, (content) => this.writeExports(content));
+    const bodies = this.functions.map(({ body }) => body.encode());
+    if (bodies.some(({ unlikely }) => unlikely.length > 0)) {
+      section(Section.custom, (content) => this.writeHints(content, bodies));
+    }
     section(Section.code, (content) => {
-      content.unsigned(this.functions.length);
-      for (const { body } of this.functions) {
-        const encoded = body.encode();
-        content.unsigned(encoded.length);
-        content.append(encoded);
+      content.unsigned(bodies.length);
+      for (const { body } of bodies) {
+        content.unsigned(body.length);
+        content.append(body);
       }
     });
     return module.toBytes();
+  }
+
+  /** Branch hints (WebAssembly branch hinting proposal): engines that do not know the section skip it. */
+  private writeHints(content: ByteBuffer, bodies: readonly { readonly unlikely: readonly number[] }[]): void {
+    const hinted = bodies
+      .map(({ unlikely }, index) => ({ unlikely, index: index + this.imports.length }))
+      .filter(({ unlikely }) => unlikely.length > 0);
+    content.name('metadata.code.branch_hint');
+    content.unsigned(hinted.length);
+    for (const { unlikely, index } of hinted) {
+      content.unsigned(index);
+      content.unsigned(unlikely.length);
+      for (const offset of unlikely) {
+        content.unsigned(offset);
+        content.unsigned(1);
+        content.byte(0);
+      }
+    }
   }
 
   private writeTypes(content: ByteBuffer): void {

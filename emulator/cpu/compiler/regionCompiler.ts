@@ -1,13 +1,15 @@
 /** Compiles pages of hot code, several to a WebAssembly module, and forgets what is no longer true. */
 import { ModuleBuilder } from '../../wasm/moduleBuilder.js';
 import type { Block, Blocks, CompiledPage, LinearPage } from '../interpreter/blocks.js';
+import { JUMP_CACHE_ENTRIES, jumpCacheEntry } from '../interpreter/record.js';
 import { ANY_MEMORY } from '../interpreter/switchModule.js';
+import { region } from '../layout.js';
 import { importHelpers } from '../semantics/helpers.js';
 import type { LinearMemory } from '../state.js';
 import { buildRegion, recordOf } from './regionFunction.js';
 import { ENTRY_TABLE_SIZE, NO_ENTRY, RegionMemory, site } from './regionLayout.js';
 import type { RegionPlan } from './regionPlan.js';
-import { isCompilableMode, planRegion } from './regionPlan.js';
+import { isCompilableMode, planRegions } from './regionPlan.js';
 
 /** V8 keeps code, and each module's mappings, for as long as one of its functions is reachable. */
 const MOST_LIVE_MODULES = 5000;
@@ -21,11 +23,19 @@ interface LiveModule {
   regions: number;
 }
 
-/** Compiled code of a page. */
+/** Compiled code of a page, or of a part of it. */
 interface Region {
   readonly functionIndex: number;
   readonly module: LiveModule;
   readonly entries: readonly Block[];
+  readonly entryTable: number;
+}
+
+/** What is about to become a region. */
+interface PlannedRegion {
+  readonly page: HotPage;
+  readonly plan: RegionPlan;
+  readonly entryTable: number;
 }
 
 /** What is known of a page that was found hot. */
@@ -38,8 +48,7 @@ export class HotPage implements CompiledPage {
   /** Blocks, and blocks entered by RIP, when it was compiled last. */
   blocksThen = 0;
   enteredThen = 0;
-  region: Region | undefined;
-  entryTable = 0;
+  regions: readonly Region[] = [];
 
   constructor(
     readonly page: LinearPage,
@@ -81,7 +90,8 @@ export class RegionCompiler {
   readonly statistics = { modules: 0, regions: 0, blocks: 0, instructions: 0, bytes: 0 };
   private readonly regionMemory = new RegionMemory();
   private readonly free: number[] = [];
-  private used = 0;
+  /** Function 0 stands for none. */
+  private used = 1;
   private liveModules = 0;
 
   constructor(
@@ -94,11 +104,10 @@ export class RegionCompiler {
 
   /** Compiles pages in one module. Their regions are entered from now on. */
   compile(pages: readonly HotPage[]): void {
-    const plans: { page: HotPage; plan: RegionPlan }[] = [];
+    const plans: PlannedRegion[] = [];
     for (const page of pages) {
-      const plan = page.canCompile ? this.plan(page) : undefined;
+      if (page.canCompile) plans.push(...this.plan(page));
       page.noteCompiled();
-      if (plan) plans.push({ page, plan });
     }
     if (plans.length === 0) return;
     if (this.liveModules >= MOST_LIVE_MODULES) {
@@ -108,10 +117,10 @@ export class RegionCompiler {
     const builder = new ModuleBuilder();
     builder.importMemory('machine', 'memory', ANY_MEMORY.minimum, ANY_MEMORY.maximum);
     const helpers = importHelpers(builder, 'helpers');
-    plans.forEach(({ page, plan }, index) => {
+    plans.forEach(({ plan, entryTable }, index) => {
       const body = buildRegion(plan, {
         helpers,
-        entryTable: page.entryTable,
+        entryTable,
         addSite: (block, at, left, kind) =>
           this.addSite(recordOf(block.source.plain || block.source.record, at), left, kind),
       });
@@ -126,16 +135,24 @@ export class RegionCompiler {
     this.liveModules += 1;
     this.statistics.modules += 1;
     this.statistics.bytes += bytes.length;
-    plans.forEach(({ page, plan }, index) => this.install(page, plan, module, exports[`region${index}`]));
+    const before = [...new Set(plans.map(({ page }) => page))].flatMap((page) => {
+      const { regions } = page;
+      page.regions = [];
+      return regions;
+    });
+    plans.forEach((planned, index) => this.install(planned, module, exports[`region${index}`]));
+    this.retire(before, plans);
   }
 
-  /** The plan of a page, its entries given their copies; undefined when it cannot be compiled now. */
-  private plan(page: HotPage): RegionPlan | undefined {
-    const plan = planRegion(this.memory, page.page);
-    if (!plan || !this.regionMemory.hasRoom(SITES_FOR_A_REGION)) return undefined;
-    if (!plan.entries.every((id) => this.blocks.copyPlain(plan.blocks[id].source))) return undefined;
-    page.entryTable ||= this.regionMemory.allocateTable();
-    return plan;
+  /** The plans of a page, entries given their copies; none when it cannot be compiled now. */
+  private plan(page: HotPage): PlannedRegion[] {
+    const plans = planRegions(this.memory, page.page);
+    if (!this.regionMemory.hasRoom(SITES_FOR_A_REGION * plans.length, plans.length)) return [];
+    const hasCopies = plans.every(({ blocks, entries }) =>
+      entries.every((id) => this.blocks.copyPlain(blocks[id].source)),
+    );
+    if (!hasCopies) return [];
+    return plans.map((plan) => ({ page, plan, entryTable: this.regionMemory.allocateTable() }));
   }
 
   private addSite(record: number, left: number, kind: number): number {
@@ -147,27 +164,45 @@ export class RegionCompiler {
     return address;
   }
 
-  private install(page: HotPage, plan: RegionPlan, module: LiveModule, body: WebAssembly.ExportValue): void {
-    const before = page.region;
+  private install(
+    { page, plan, entryTable }: PlannedRegion,
+    module: LiveModule,
+    body: WebAssembly.ExportValue,
+  ): void {
     const functionIndex = this.allocateFunction();
     this.table.set(functionIndex, body);
     const entries = plan.entries.map((id) => plan.blocks[id]);
-    const first = page.entryTable >> 1;
+    const first = entryTable >> 1;
     this.memory.u16.fill(NO_ENTRY, first, first + ENTRY_TABLE_SIZE / 2);
     for (const { id, source } of entries) {
       this.memory.u16[first + source.start] = id;
       this.blocks.makeEntry(source, functionIndex, id);
     }
     module.regions += 1;
-    page.region = { functionIndex, module, entries: entries.map(({ source }) => source) };
-    if (before) {
-      const kept = new Set(page.region.entries);
-      this.release(before);
-      for (const block of before.entries) if (!kept.has(block)) this.blocks.dropEntry(block);
-    }
+    const sources = entries.map(({ source }) => source);
+    page.regions = [...page.regions, { functionIndex, module, entries: sources, entryTable }];
     this.statistics.regions += 1;
     this.statistics.blocks += plan.blocks.length;
     for (const { instructions } of plan.blocks) this.statistics.instructions += instructions.length;
+  }
+
+  /** Gives up regions that others have replaced. */
+  private retire(regions: readonly Region[], plans: readonly PlannedRegion[]): void {
+    if (regions.length === 0) return;
+    this.forgetCached();
+    const kept = new Set(plans.flatMap(({ plan }) => plan.entries.map((id) => plan.blocks[id].source)));
+    for (const retired of regions) {
+      this.release(retired);
+      for (const block of retired.entries) if (!kept.has(block)) this.blocks.dropEntry(block);
+    }
+  }
+
+  /** The jump cache leads to no region any more. */
+  private forgetCached(): void {
+    const { u32 } = this.memory;
+    const first = (region.jumpCache + jumpCacheEntry.function) >> 2;
+    const words = jumpCacheEntry.size >> 2;
+    for (let index = 0; index < JUMP_CACHE_ENTRIES; index += 1) u32[first + index * words] = 0;
   }
 
   private allocateFunction(): number {
@@ -178,27 +213,27 @@ export class RegionCompiler {
     return this.used - 1;
   }
 
-  private release({ functionIndex, module }: Region): void {
+  private release({ functionIndex, module, entryTable }: Region): void {
     this.table.set(functionIndex, null);
     this.free.push(functionIndex);
+    this.regionMemory.releaseTable(entryTable);
     module.regions -= 1;
     if (module.regions === 0) this.liveModules -= 1;
   }
 
-  /** The region of a page is void. */
+  /** The regions of a page are void. */
   drop(page: HotPage): void {
-    const { region } = page;
-    if (!region) return;
-    page.region = undefined;
-    this.release(region);
-    for (const block of region.entries) this.blocks.dropEntry(block);
+    const { regions } = page;
+    page.regions = [];
+    this.retire(regions, []);
   }
 
   /** All records, and with them all regions, are void. */
   dropAll(): void {
-    for (let index = 0; index < this.used; index += 1) this.table.set(index, null);
+    for (let index = 1; index < this.used; index += 1) this.table.set(index, null);
     this.free.length = 0;
-    this.used = 0;
+    this.used = 1;
+    this.forgetCached();
     this.liveModules = 0;
     this.regionMemory.clear();
   }

@@ -146,7 +146,7 @@ export class RegionEmitter extends Emitter {
   }
 
   raiseIf(condition: Expression): void {
-    this.f.if(condition, () => this.giveUp());
+    this.f.unlikely(condition, () => this.giveUp());
   }
 
   checkTarget(target: Expression): void {

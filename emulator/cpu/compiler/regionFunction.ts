@@ -169,7 +169,8 @@ class RegionBuilder implements RegionExits {
   /** Leaves when too little is left for the way to the next test. */
   private testBudget(rip: bigint): void {
     const { f, frame } = this;
-    f.if(i32.ltS(frame.budget, i32.constant(BUDGET_MARGIN)), () => frame.leaveTo(i64.constant(rip)));
+    const spent = i32.ltS(frame.budget, i32.constant(BUDGET_MARGIN));
+    f.unlikely(spent, () => frame.leaveTo(i64.constant(rip)));
   }
 
   private walk(block: number, path: number): void {

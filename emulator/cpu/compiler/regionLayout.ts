@@ -35,10 +35,11 @@ export class RegionMemory {
   private nextTable: number = region.entryTables;
   private readonly freeTables: number[] = [];
 
-  /** Room for so many sites (and one entry table)? */
-  hasRoom(sites: number): boolean {
-    const tables = this.freeTables.length > 0 || this.nextTable + ENTRY_TABLE_SIZE <= region.ram;
-    return tables && this.nextSite + sites * site.size <= region.entryTables;
+  /** Room for so many sites and entry tables? */
+  hasRoom(sites: number, tables: number): boolean {
+    const fresh = Math.max(0, tables - this.freeTables.length);
+    const hasTables = this.nextTable + fresh * ENTRY_TABLE_SIZE <= region.ram;
+    return hasTables && this.nextSite + sites * site.size <= region.entryTables;
   }
 
   allocateSite(): number {

@@ -87,10 +87,24 @@ function candidates(memory: LinearMemory, page: LinearPage): Block[] {
   }
   const isPart = (block: Block) =>
     !block.isTarget && (ends.get(block.start + block.length) ?? []).some(({ start }) => start < block.start);
-  return all
-    .filter((block) => !isPart(block))
-    .slice(0, MAX_BLOCKS)
-    .sort((a, b) => a.start - b.start);
+  return all.filter((block) => !isPart(block)).sort((a, b) => a.start - b.start);
+}
+
+/** Cuts the blocks of a page into groups for regions of a good size, where functions seem to begin. */
+function groups(blocks: readonly Block[]): Block[][] {
+  const count = Math.ceil(blocks.length / MAX_BLOCKS);
+  const size = Math.ceil(blocks.length / count);
+  const found: Block[][] = [];
+  let from = 0;
+  while (from < blocks.length) {
+    let to = Math.min(from + size, blocks.length);
+    const ideal = to;
+    while (to < blocks.length && to > ideal - size / 4 && !blocks[to].isEntered) to -= 1;
+    if (to < blocks.length && !blocks[to].isEntered) to = ideal;
+    found.push(blocks.slice(from, to));
+    from = to;
+  }
+  return found;
 }
 
 function planBlock(
@@ -135,11 +149,18 @@ function planBlock(
   return { id, source, instructions, ending, end };
 }
 
-/** Plans the region of a page; undefined when there is nothing to compile. */
-export function planRegion(memory: LinearMemory, page: LinearPage): RegionPlan | undefined {
+/** Plans the regions of a page: none when there is nothing to compile. */
+export function planRegions(memory: LinearMemory, page: LinearPage): RegionPlan[] {
+  return groups(candidates(memory, page)).flatMap((sources) => planRegion(memory, page, sources) ?? []);
+}
+
+function planRegion(
+  memory: LinearMemory,
+  page: LinearPage,
+  sources: readonly Block[],
+): RegionPlan | undefined {
   const { mode } = page.context;
   const pageRip = (BigInt(page.ripHigh >>> 0) << 32n) | BigInt(page.ripLow >>> 0);
-  const sources = candidates(memory, page);
   const starts = new Set(sources.map(({ start }) => start));
   const blocks = sources
     .map((source) => planBlock(memory, source, 0, starts))

@@ -233,13 +233,18 @@ export class Interpreter implements Engine {
     const { i32 } = this.memory;
     const low = i32[layout.rip >> 2];
     const high = i32[(layout.rip >> 2) + 1];
-    const index = (low ^ ((low >>> 12) | (high << 20))) & (JUMP_CACHE_ENTRIES - 1);
+    const hash = low ^ ((low >>> 12) | (high << 20));
+    const index = (hash << 1) & (JUMP_CACHE_ENTRIES - 2);
     const entry = (region.jumpCache + index * jumpCacheEntry.size) >> 2;
     const generation = JUMP_CACHE_GENERATION >> 2;
+    // What stood first in the set of two comes second.
+    const words = jumpCacheEntry.size >> 2;
+    i32.copyWithin(entry + words, entry, entry + words);
     i32[entry + (jumpCacheEntry.key >> 2)] = low;
     i32[entry + (jumpCacheEntry.key >> 2) + 1] = high ^ i32[generation + 1];
     i32[entry + (jumpCacheEntry.record >> 2)] = block.record;
     i32[entry + (jumpCacheEntry.start >> 2)] = block.start;
+    i32[entry + (jumpCacheEntry.function >> 2)] = 0;
   }
 
   // -------------------------------------------------------------- running

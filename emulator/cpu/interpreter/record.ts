@@ -73,9 +73,12 @@ export const ExitCode = {
   STOP: 7,
 } as const;
 
-/** Jump cache entry: key (RIP with the generation mixed in), record, offset of RIP in its page. */
-export const jumpCacheEntry = { key: 0, record: 8, start: 12, size: 16 } as const;
-export const JUMP_CACHE_ENTRIES = 8192;
+/**
+ * Jump cache entry: key (RIP with the generation mixed in), record, offset of RIP in its page; function and entry of the
+ * compiled region there, function 0 when there is none or nobody has looked.
+ */
+export const jumpCacheEntry = { key: 0, record: 8, start: 12, function: 16, entry: 20, size: 32 } as const;
+export const JUMP_CACHE_ENTRIES = 0x8000;
 /**
  * Where the generation of the jump cache stands (u64, shifted to the 16 bits above the 48 that canonical addresses
  * differ in): keys are RIP xor this, so that a new generation voids all entries.

@@ -87,11 +87,19 @@ function emitExit(frame: SwitchFrame): void {
 export function loadJumpCache(f: FunctionBuilder, rip: Expression, missing: () => void) {
   const size = Math.log2(jumpCacheEntry.size);
   const hash = i32.xor(i32.wrap(rip), i32.wrap(i64.shrU(rip, i64.constant(12))));
-  const mask = (JUMP_CACHE_ENTRIES - 1) << size;
-  const entry = f.let(i32.and(i32.shl(hash, i32.constant(size)), i32.constant(mask)));
-  const key = i64.xor(rip, i64.load(ZERO, JUMP_CACHE_GENERATION));
-  f.if(i64.ne(i64.load(entry, region.jumpCache + jumpCacheEntry.key), key), missing);
+  // Sets of two entries, next to each other.
+  const mask = (JUMP_CACHE_ENTRIES - 2) << size;
+  const entry = f.temporary(i32.type);
+  f.set(entry, i32.and(i32.shl(hash, i32.constant(size + 1)), i32.constant(mask)));
+  const key = f.let(i64.xor(rip, i64.load(ZERO, JUMP_CACHE_GENERATION)));
+  const differs = () => i64.ne(i64.load(entry, region.jumpCache + jumpCacheEntry.key), key);
+  f.unlikely(differs(), () => {
+    f.set(entry, i32.add(entry, i32.constant(jumpCacheEntry.size)));
+    f.unlikely(differs(), missing);
+  });
   return {
+    /** Address of the entry, less `region.jumpCache`. */
+    entry,
     record: i32.load(entry, region.jumpCache + jumpCacheEntry.record),
     start: i64.load32U(entry, region.jumpCache + jumpCacheEntry.start),
   };

@@ -43,7 +43,7 @@ export function tlbAccess(
   const entry = f.let(i32.add(index, bank));
   const last = i64.add(linear, i64.constant(size - 1));
   const wanted = i64.and(last, i64.constant(-4096));
-  f.if(i64.ne(i64.load(entry, tag), wanted), miss);
+  f.unlikely(i64.ne(i64.load(entry, tag), wanted), miss);
   const host = f.let(i32.add(i32.wrap(linear), i32.load(entry, tlbEntry.addend)));
   return {
     ...memoryAt(f, host, 0, size),
