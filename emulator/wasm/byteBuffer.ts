@@ -1,7 +1,11 @@
 /** A growing byte buffer with the encodings of the WebAssembly binary format (core specification 5.2). */
 export class ByteBuffer {
-  private bytes = new Uint8Array(256);
+  private bytes: Uint8Array;
   length = 0;
+
+  constructor(capacity = 256) {
+    this.bytes = new Uint8Array(capacity);
+  }
 
   private reserve(count: number): void {
     if (this.length + count <= this.bytes.length) return;
@@ -18,9 +22,11 @@ export class ByteBuffer {
 
   append(other: ByteBuffer | Uint8Array): void {
     const source = other instanceof ByteBuffer ? other.bytes.subarray(0, other.length) : other;
-    this.reserve(source.length);
-    this.bytes.set(source, this.length);
-    this.length += source.length;
+    const { length } = source;
+    this.reserve(length);
+    if (length > 16) this.bytes.set(source, this.length);
+    else for (let index = 0; index < length; index += 1) this.bytes[this.length + index] = source[index];
+    this.length += length;
   }
 
   /** Unsigned LEB128 of a number below 2^32. */
@@ -50,6 +56,10 @@ export class ByteBuffer {
   /** Signed LEB128 of a 64-bit integer. */
   signed64(value: bigint): void {
     let rest = BigInt.asIntN(64, value);
+    if (rest === BigInt.asIntN(32, rest)) {
+      this.signed32(Number(rest));
+      return;
+    }
     for (;;) {
       const low = Number(rest & 0x7fn);
       rest >>= 7n;

@@ -2,7 +2,7 @@
  * WebAssembly expressions as trees. A tree is evaluated where a statement of `FunctionBuilder` uses it: what it loads
  * is what memory and locals hold at that place. Bind it with `FunctionBuilder.let` to evaluate it once.
  */
-import type { ByteBuffer } from './byteBuffer.js';
+import { ByteBuffer } from './byteBuffer.js';
 
 /** Value types, by their code in the binary format. */
 export const ValueType = { i32: 0x7f, i64: 0x7e, v128: 0x7b } as const;
@@ -19,6 +19,9 @@ export abstract class Expression {
 }
 
 class Constant extends Expression {
+  /** The instruction, encoded when it is first used. */
+  private code: Uint8Array | undefined;
+
   constructor(
     type: ValueType,
     readonly value: bigint,
@@ -28,7 +31,8 @@ class Constant extends Expression {
   override get constant(): bigint {
     return this.value;
   }
-  emit(code: ByteBuffer): void {
+  private encode(): Uint8Array {
+    const code = new ByteBuffer(11);
     if (this.type === ValueType.i32) {
       code.byte(0x41);
       code.signed32(Number(this.value));
@@ -36,7 +40,26 @@ class Constant extends Expression {
       code.byte(0x42);
       code.signed64(this.value);
     }
+    return code.toBytes();
   }
+  emit(code: ByteBuffer): void {
+    code.append((this.code ??= this.encode()));
+  }
+}
+
+const SMALLEST_SHARED = -0x1_0000;
+const LARGEST_SHARED = 0x1_0000;
+
+/** Makes constants; small ones, which every instruction uses, are made once. */
+function constantsOf(type: ValueType): (value: number | bigint) => Expression {
+  const shared = new Map<number, Constant>();
+  return (value) => {
+    const small = typeof value === 'number' && value >= SMALLEST_SHARED && value <= LARGEST_SHARED;
+    if (!small) return new Constant(type, asInteger(type, BigInt(value)));
+    let constant = shared.get(value);
+    if (!constant) shared.set(value, (constant = new Constant(type, BigInt(value))));
+    return constant;
+  };
 }
 
 export class Local extends Expression {
@@ -186,7 +209,7 @@ const integer = (
 ): IntegerOperations => ({
   type,
   bits,
-  constant: (value) => new Constant(type, asInteger(type, BigInt(value))),
+  constant: constantsOf(type),
   eqz: unary(ValueType.i32, comparison),
   eq: compare(comparison + 1),
   ne: compare(comparison + 2),

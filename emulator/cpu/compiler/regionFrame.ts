@@ -13,6 +13,7 @@ const ZERO = i32.constant(0);
 interface CachedField {
   readonly local: Local;
   readonly offset: number;
+  readonly place: Place;
   written: boolean;
 }
 
@@ -38,34 +39,35 @@ export class RegionFrame {
 
   private field(offset: number, type: Local['type']): CachedField {
     let field = this.cached.get(offset);
-    if (!field) this.cached.set(offset, (field = { local: this.f.local(type), offset, written: false }));
+    if (!field) this.cached.set(offset, (field = this.newField(offset, type)));
+    return field;
+  }
+
+  private newField(offset: number, type: Local['type']): CachedField {
+    const local = this.f.local(type);
+    const place: Place = {
+      get: () => local,
+      set: (value) => {
+        field.written = true;
+        this.f.set(local, value);
+      },
+    };
+    const field = { local, offset, place, written: false };
     return field;
   }
 
   /** A 64-bit field of the CPU state, kept in a local. */
   field64(offset: number): Place {
-    return this.place(this.field(offset, i64.type));
+    return this.field(offset, i64.type).place;
   }
 
-  private place(field: CachedField): Place {
-    return {
-      get: () => field.local,
-      set: (value) => {
-        field.written = true;
-        this.f.set(field.local, value);
-      },
-    };
-  }
-
-  get flagStore(): FlagStore {
-    return {
-      kind: { get: () => this.kindValue(), set: (value) => this.setKind(value) },
-      result: this.field64(layout.flagsResult),
-      a: this.field64(layout.flagsA),
-      b: this.field64(layout.flagsB),
-      carry: this.place(this.field(layout.flagsCarry, i32.type)),
-    };
-  }
+  readonly flagStore: FlagStore = {
+    kind: { get: () => this.kindValue(), set: (value) => this.setKind(value) },
+    result: this.field64(layout.flagsResult),
+    a: this.field64(layout.flagsA),
+    b: this.field64(layout.flagsB),
+    carry: this.field(layout.flagsCarry, i32.type).place,
+  };
 
   private get kindField(): CachedField {
     return this.field(layout.flagsKind, i32.type);
@@ -89,7 +91,7 @@ export class RegionFrame {
   /** Puts the kind where another block finds it. */
   sealKind(): void {
     if (this.kindSealed || this.kind === undefined) return;
-    this.place(this.kindField).set(i32.constant(this.kind));
+    this.kindField.place.set(i32.constant(this.kind));
     this.kindSealed = true;
   }
 
