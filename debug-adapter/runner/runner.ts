@@ -115,7 +115,8 @@ export class Runner {
 
   private finish(result: StopCause | { readonly end: MachineEnd } | { readonly idleUntil: number }): void {
     if ('idleUntil' in result) {
-      void this.idle(result.idleUntil);
+      if (this.pauseRequested) this.finish({ reason: 'pause' });
+      else void this.idle(result.idleUntil);
       return;
     }
     this.active = false;
