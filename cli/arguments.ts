@@ -22,6 +22,8 @@ export interface CommandLine {
   readonly maxInstructions: number;
   /** `vmcs`: which VM entry, from 1; undefined: the first that fails, or else the last. */
   readonly atEntry: number | undefined;
+  /** `vmcs`: a line for each VMREAD and VMWRITE. */
+  readonly accesses: boolean;
   readonly json: boolean;
 }
 
@@ -44,6 +46,7 @@ PROGRAM is a .S, .asm, .c or ELF file.
   --time fast|real         idle time jumps (default) or passes as on a clock
   --max-instructions N     stop with status 75 after N instructions
   --at-entry N             vmcs: the Nth VM entry (default: the first that fails, or else the last)
+  --accesses               vmcs: a line for each VMREAD and VMWRITE instead
   --json                   trace, exits, vmcs: JSON Lines
 
 Exit status: (V << 1) | 1 for a value V written to port 0xf4, 0 for a guest that shuts down otherwise,
@@ -68,6 +71,7 @@ const OPTIONS = {
   time: { type: 'string', default: 'fast' },
   'max-instructions': { type: 'string' },
   'at-entry': { type: 'string' },
+  accesses: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -84,6 +88,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
   if (values.json && command === 'run') throw new UsageError('--json goes with trace, exits and vmcs');
   if (values['at-entry'] !== undefined && command !== 'vmcs')
     throw new UsageError('--at-entry goes with vmcs');
+  if (values.accesses && command !== 'vmcs') throw new UsageError('--accesses goes with vmcs');
   if (parseSize(values.memory) === undefined)
     throw new UsageError(`--memory ${values.memory}: not a size such as 64M`);
   return {
@@ -105,6 +110,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
       values['at-entry'] === undefined
         ? undefined
         : wholeNumber('--at-entry', values['at-entry'], 1, Number.MAX_SAFE_INTEGER),
+    accesses: values.accesses,
     json: values.json,
   };
 }

@@ -8,7 +8,7 @@ import { execute, ExitStatus } from './execute.js';
 import { countExits } from './exits.js';
 import type { Report } from './report.js';
 import { traceHypercalls } from './trace.js';
-import { showVmcs } from './vmcs.js';
+import { showVmcs, traceVmcsAccesses } from './vmcs.js';
 
 /** Where the command writes. */
 export interface Output {
@@ -21,7 +21,7 @@ const REPORTS: Readonly<Record<CommandLine['command'], (command: CommandLine) =>
   run: () => undefined,
   trace: () => traceHypercalls,
   exits: () => countExits,
-  vmcs: ({ atEntry }) => showVmcs(atEntry),
+  vmcs: ({ atEntry, accesses }) => (accesses ? traceVmcsAccesses : showVmcs(atEntry)),
 };
 
 /**

@@ -2,6 +2,7 @@
 import { explainEntryFailure } from '../debug-adapter/explain/ends.js';
 import { describe } from '../debug-adapter/variables/vmcsContainers.js';
 import { vmEntryRow } from '../debug-adapter/views/vmEntryRow.js';
+import { vmcsAccessText } from '../debug-adapter/vmexits/vmcsTrace.js';
 import type { Machine } from '../emulator/machine/machineTypes.js';
 import type { EntryFailure } from '../emulator/machine/worldSwitch.js';
 import type { Report } from './report.js';
@@ -45,6 +46,19 @@ export const showVmcs =
       },
     };
   };
+
+/** A line for each VMREAD and VMWRITE. */
+export const traceVmcsAccesses: Report = ({ machine }, print, json) => {
+  machine.observers.onVmcsAccess = (access) => {
+    const { value, vmcs, rip } = access;
+    print(
+      json
+        ? JSON.stringify({ ...access, value: hex(value), vmcs: hex(vmcs), rip: hex(rip) })
+        : vmcsAccessText(access),
+    );
+  };
+  return { finish: () => undefined };
+};
 
 function jsonOf(machine: Machine, vmcs: number, entry: number, failure: EntryFailure | undefined): string {
   const fields = describe({ debuggee: { machine } }, vmcs).flatMap((group) => group.fields);

@@ -77,7 +77,14 @@ export interface HyperstepRequests {
   /** Replaces the set of exit reasons to stop at. */
   'hyperstep/setVmExitBreakpoints': {
     arguments: {
-      reasons: { reason: number; condition?: string; hitCondition?: string; logMessage?: string }[];
+      /** `reason` -1 stops at VM entries. `vmcs`: only at those with the VMCS at this physical address (`"0x…"`). */
+      reasons: {
+        reason: number;
+        vmcs?: string;
+        condition?: string;
+        hitCondition?: string;
+        logMessage?: string;
+      }[];
     };
     body: Record<string, never>;
   };
@@ -85,6 +92,11 @@ export interface HyperstepRequests {
     arguments: { threadId?: number };
     /** `entry`: what VM entry would say of the fields as they are now. */
     body: { vmcs: string | null; groups: VmcsGroup[]; entry: VmEntryRow | null };
+  };
+  /** Whether each VMREAD and VMWRITE is told in the debug console. */
+  'hyperstep/setVmcsTrace': {
+    arguments: { enabled: boolean };
+    body: Record<string, never>;
   };
   'hyperstep/setVmcsField': {
     arguments: { threadId?: number; encoding: number; value: string };
@@ -131,6 +143,8 @@ export interface VmcsFieldRow {
   width: number;
   readOnly: boolean;
   changed: boolean;
+  /** The value at the stop before, where it was another. */
+  before?: string;
   bits: { name: string; set: boolean; implemented: boolean }[];
 }
 export interface VmcsGroup {

@@ -20,6 +20,7 @@ import { changedRows, showPlace } from './views/treeItem.js';
 import type { RowNode } from './views/treeItem.js';
 import { takeVmcs } from './views/vmcsView.js';
 import { uncountedExits } from './views/vmExitRows.js';
+import { toggleVmcsTrace } from './vmcsTrace.js';
 import { VmExitsView } from './views/vmExitsView.js';
 import type { VmExitNode } from './views/vmExitsView.js';
 
@@ -50,6 +51,8 @@ export function activate(context: vscode.ExtensionContext): void {
     'hyperstep.reloadHandlers': reloadCommand(sessions),
     'hyperstep.toggleNumberFormat': () =>
       attempt('The number format cannot be changed', () => numbers.toggle()),
+    'hyperstep.toggleVmcsTrace': () =>
+      attempt('VMREAD and VMWRITE cannot be traced', () => toggleVmcsTrace(sessions)),
     'hyperstep.openExamples': () =>
       attempt('The examples cannot be opened', () => openExamples(context.extensionUri)),
     'hyperstep.setVmExitCondition': (node: VmExitNode) =>

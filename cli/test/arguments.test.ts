@@ -22,6 +22,7 @@ describe('command line', () => {
       time: 'fast',
       maxInstructions: Infinity,
       atEntry: undefined,
+      accesses: false,
       json: false,
     });
   });
@@ -42,6 +43,7 @@ describe('command line', () => {
       time: 'real',
       maxInstructions: 9,
       atEntry: undefined,
+      accesses: false,
       json: true,
     });
   });

@@ -12,9 +12,9 @@ import {
   resolveInstruction,
   resolveLine,
 } from './codeBreakpoints.js';
-import type { ConditionTexts } from './conditions/condition.js';
 import { DataBreakpoints } from './dataBreakpoints.js';
 import { nameOf } from '../hypercalls/record.js';
+import type { ExitSettings } from './exitBreakpoints.js';
 import { ExitBreakpoints, withVerdict } from './exitBreakpoints.js';
 import type { BreakpointSet, HitContext, StopCause } from './types.js';
 
@@ -32,7 +32,7 @@ interface Settings {
   instructions: DebugProtocol.SetInstructionBreakpointsArguments;
   data: DebugProtocol.SetDataBreakpointsArguments;
   exceptions: DebugProtocol.SetExceptionBreakpointsArguments;
-  vmExits: readonly ({ reason: number } & ConditionTexts)[];
+  vmExits: readonly ExitSettings[];
 }
 
 export class Breakpoints implements BreakpointSet {
@@ -121,7 +121,7 @@ export class Breakpoints implements BreakpointSet {
   }
 
   /** The reasons that are ticked in the VM Exits view. */
-  setVmExits(reasons: readonly ({ reason: number } & ConditionTexts)[]): void {
+  setVmExits(reasons: readonly ExitSettings[]): void {
     this.settings.vmExits = reasons;
     this.exits.setReasons(reasons);
   }

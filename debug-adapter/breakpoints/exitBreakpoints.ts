@@ -3,7 +3,8 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Fault } from '../../emulator/cpu/fault.js';
 import type { World } from '../../emulator/machine/machineTypes.js';
 import type { EntryFailure, WorldSwitch } from '../../emulator/machine/worldSwitch.js';
-import { ExitReason, exitReason } from '../../emulator/vmx/exitReasons.js';
+import { ExitReason, exitReason, vmEntryRow } from '../../emulator/vmx/exitReasons.js';
+import { parseNumber, VariableError } from '../variables/numberFormat.js';
 import { explainEntryFailure } from '../explain/ends.js';
 import { exceptionName } from '../explain/faults.js';
 import { Condition } from './conditions/condition.js';
@@ -14,7 +15,15 @@ import type { HitContext, StopCause } from './types.js';
 /** Says more of an exit: the name of the hypercall. */
 export type DescribeExit = (event: WorldSwitch) => string | undefined;
 
+/** A breakpoint on a reason: what it depends on. */
+export interface ExitSettings extends ConditionTexts {
+  readonly reason: number;
+  /** Physical address of a VMCS; other virtual processors pass. */
+  readonly vmcs?: string;
+}
+
 interface ExitBreakpoint {
+  readonly vmcs?: number;
   readonly id: number;
   readonly condition: Condition;
 }
@@ -30,8 +39,11 @@ export class ExitBreakpoints {
     private readonly describe: DescribeExit,
   ) {}
 
-  setReasons(reasons: readonly ({ reason: number } & ConditionTexts)[]): void {
-    this.byReason = new Map(reasons.map(({ reason, ...texts }) => [reason, this.make(texts)]));
+  /** Throws VariableError for a VMCS that is no number. */
+  setReasons(reasons: readonly ExitSettings[]): void {
+    this.byReason = new Map(
+      reasons.map(({ reason, vmcs, ...texts }) => [reason, { ...this.make(texts), vmcs: addressOf(vmcs) }]),
+    );
   }
 
   hasReason(reason: number): boolean {
@@ -61,12 +73,13 @@ export class ExitBreakpoints {
   }
 
   wantsSwitch(event: WorldSwitch): boolean {
-    return event.exit !== undefined && this.of(event.exit.reason) !== undefined;
+    return this.of(event) !== undefined;
   }
 
   atSwitch(event: WorldSwitch, context: HitContext): StopCause | undefined {
-    const breakpoint = event.exit && this.of(event.exit.reason);
-    if (!breakpoint || !event.exit) return undefined;
+    const breakpoint = this.of(event);
+    if (!breakpoint) return undefined;
+    if (!event.exit) return this.cause(breakpoint, context, { ...ENTRY, switch: event });
     const { reason } = event.exit;
     const isFatal = reason === ExitReason.TRIPLE_FAULT;
     const detail = this.describe(event);
@@ -116,9 +129,10 @@ export class ExitBreakpoints {
     return { id: this.nextId(), condition: new Condition(texts, this.output) };
   }
 
-  private of(reason: number): ExitBreakpoint | undefined {
+  private of({ exit, vmcs }: WorldSwitch): ExitBreakpoint | undefined {
+    const reason = exit ? exit.reason : vmEntryRow.number;
     const direct = this.byReason.get(reason);
-    if (direct) return direct;
+    if (direct && (direct.vmcs === undefined || direct.vmcs === vmcs)) return direct;
     const filter = exceptionFilters.find(
       ({ filter, exits }) => this.filters.has(filter) && exits.includes(reason),
     );
@@ -128,6 +142,15 @@ export class ExitBreakpoints {
   private cause(breakpoint: ExitBreakpoint, context: HitContext, cause: StopCause): StopCause | undefined {
     return withVerdict(breakpoint.condition.ask(context), { ...cause, hitBreakpointIds: [breakpoint.id] });
   }
+}
+
+const ENTRY: StopCause = { reason: 'breakpoint', description: vmEntryRow.title };
+
+function addressOf(vmcs: string | undefined): number | undefined {
+  if (vmcs === undefined) return undefined;
+  const address = parseNumber(vmcs);
+  if (address === undefined) throw new VariableError(`"${vmcs}" is not the address of a VMCS`);
+  return Number(address);
 }
 
 /** A condition that cannot be evaluated stops, and the description says why. */

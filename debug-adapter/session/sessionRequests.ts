@@ -16,6 +16,7 @@ import type { FrameContext } from '../variables/frameContext.js';
 import { dataTarget } from '../variables/dataTarget.js';
 import { hypercallsView } from '../views/hypercallsView.js';
 import { registersView } from '../views/registersView.js';
+import { traceVmcs } from '../vmexits/vmcsTrace.js';
 import { otherViolations, vmEntryRow } from '../views/vmEntryRow.js';
 import { setVmcsField, vmcsView } from '../views/vmcsView.js';
 import { vmExitsView } from '../views/vmExitsView.js';
@@ -132,6 +133,12 @@ export const sessionRequests: Handlers = {
     vmExitsView(session.debuggee.exitCounts, (reason) => session.breakpoints.hasVmExit(reason)),
   'hyperstep/vmcs': (session, args) =>
     vmcsView(session.debuggee, session.vmcsOf(args.threadId), session.views),
+  'hyperstep/setVmcsTrace': (session, { enabled }) => {
+    traceVmcs(session.debuggee, enabled, (output) =>
+      session.outbox.event('output', { category: 'console', output }),
+    );
+    return {};
+  },
   'hyperstep/setVmcsField': (session, args) => {
     const body = setVmcsField(
       session.debuggee,

@@ -33,9 +33,10 @@ export class ViewState {
     return frame.level === 0 && before !== undefined && before !== value;
   }
 
-  isFieldChanged(vmcs: number, encoding: number, value: bigint): boolean {
+  /** What a field was when the machine last stopped, where that differs from `value`. */
+  fieldBefore(vmcs: number, encoding: number, value: bigint): bigint | undefined {
     const before = this.fields.get(vmcs)?.get(encoding);
-    return before !== undefined && before !== value;
+    return before === value ? undefined : before;
   }
 }
 

@@ -35,6 +35,7 @@ export function vmcsView(
     name: group,
     fields: fields.map((described): VmcsFieldRow => {
       const { field, value } = described;
+      const before = views.fieldBefore(vmcs, field.encoding, value);
       return {
         encoding: field.encoding,
         name: field.name,
@@ -42,7 +43,8 @@ export function vmcsView(
         value: hex(value),
         width: widthInBits(field),
         readOnly: field.readOnly,
-        changed: views.isFieldChanged(vmcs, field.encoding, value),
+        changed: before !== undefined,
+        before: before === undefined ? undefined : hex(before),
         bits: bitsOf(described),
       };
     }),

@@ -16,6 +16,9 @@ export class ExitCounts {
   /** The exit that each VMCS has not been entered again since. */
   private readonly pending = new Map<number, { reason: number; sinceNs: number }>();
   total = 0;
+  /** VM entries, and the virtual time in guests: from each entry to the next exit of the same virtual processor. */
+  readonly entries = { count: 0, virtualNs: 0 };
+  private readonly entered = new Map<number, number>();
 
   observe(event: WorldSwitch): void {
     if (event.exit) {
@@ -24,8 +27,13 @@ export class ExitCounts {
       row.count++;
       this.total++;
       this.pending.set(event.vmcs, { reason, sinceNs: event.virtualNs });
+      const since = this.entered.get(event.vmcs);
+      if (since !== undefined) this.entries.virtualNs += event.virtualNs - since;
+      this.entered.delete(event.vmcs);
       return;
     }
+    this.entries.count++;
+    this.entered.set(event.vmcs, event.virtualNs);
     const exit = this.pending.get(event.vmcs);
     if (!exit) return;
     this.rowOf(exit.reason).virtualNs += event.virtualNs - exit.sinceNs;

@@ -95,6 +95,9 @@ class EmulatedMachine implements Machine {
           get onEntryFailure() {
             return observers.onEntryFailure && entryFailed;
           },
+          get onVmcsAccess() {
+            return observers.onVmcsAccess;
+          },
         });
         return this.vmx;
       },

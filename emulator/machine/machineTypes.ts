@@ -2,7 +2,7 @@
 import type { Fault } from '../cpu/fault.js';
 import type { LinearMemory, ProcessorState } from '../cpu/state.js';
 import type { EntryExplanation } from '../vmx/entry/explain.js';
-import type { EntryFailure, WorldSwitch } from './worldSwitch.js';
+import type { EntryFailure, VmcsAccess, WorldSwitch } from './worldSwitch.js';
 
 /** Root: the host (or a bare-metal program). Guest: VMX non-root operation. */
 export type World = 'root' | 'guest';
@@ -70,6 +70,8 @@ export interface MachineObservers {
   onWorldSwitch?: (event: WorldSwitch) => boolean;
   onException?: (world: World, fault: Fault, rip: bigint) => boolean;
   onEntryFailure?: (failure: EntryFailure) => boolean;
+  /** VMREAD or VMWRITE accessed a field. */
+  onVmcsAccess?: (access: VmcsAccess) => void;
   /** A byte left a serial port: 0 is COM1 (the console), 1 is COM2 (the host's log). */
   onSerialOutput?: (port: number, byte: number) => void;
 }

@@ -39,6 +39,19 @@ export interface ExitInformation {
   readonly guestPhysicalAddress: bigint;
 }
 
+/** A field that VMREAD read or VMWRITE wrote. */
+export interface VmcsAccess {
+  readonly position: number;
+  /** RIP of the instruction. */
+  readonly rip: bigint;
+  readonly access: 'read' | 'write';
+  /** Physical address of the VMCS: the current one, for a guest with VMCS shadowing its shadow VMCS. */
+  readonly vmcs: number;
+  /** Encoding of the field; bit 0 is set for the high half of a 64-bit field. */
+  readonly encoding: number;
+  readonly value: bigint;
+}
+
 /** A VM entry that a check refused, named (SDM 3C 27.1 - 27.3). */
 export interface EntryFailure {
   readonly position: number;

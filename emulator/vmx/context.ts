@@ -1,7 +1,7 @@
 /** What the parts of VMX share: the processor that they belong to, the current VMCS, the observers. */
 import { readRflags, writeRflags } from '../cpu/flags.js';
 import type { Fatal, InjectedEvent, Processor } from '../cpu/seams.js';
-import type { EntryFailure, WorldSwitch } from '../machine/worldSwitch.js';
+import type { EntryFailure, VmcsAccess, WorldSwitch } from '../machine/worldSwitch.js';
 import { NO_APIC_WRITE } from './apic/apicWrite.js';
 import { VirtualApic } from './apic/virtualApic.js';
 import { Primary, Secondary } from './controls.js';
@@ -17,6 +17,7 @@ export const VmxOperation = { OUTSIDE: 0, ROOT: 1, NON_ROOT: 2 } as const;
 export interface VmxHooks {
   onWorldSwitch?: ((event: WorldSwitch) => void) | undefined;
   onEntryFailure?: ((failure: EntryFailure) => void) | undefined;
+  onVmcsAccess?: ((access: VmcsAccess) => void) | undefined;
 }
 
 export class VmxContext {

@@ -83,6 +83,15 @@ export const ExitReason = Object.fromEntries(rows.map(([number, name]) => [name,
   readonly [N in Name]: Extract<(typeof rows)[number], readonly [number, N, ...unknown[]]>[0];
 };
 
+/** VM entry beside the exit reasons, for breakpoints and counts; no exit has this number. */
+export const vmEntryRow: ExitReasonRow = {
+  number: -1,
+  constant: 'VM_ENTRY',
+  title: 'VM entry',
+  section: '27',
+  description: 'The host entered the guest; its first instruction is next.',
+};
+
 const byNumber = new Map(exitReasons.map((row) => [row.number, row]));
 
 /** The row of a basic exit reason, or undefined for one that this processor never reports. */

@@ -1,6 +1,6 @@
 /** The rows of the VM Exits view, and the breakpoints that the user set in it. */
 import type { HyperstepRequests, VmExitRow } from '../../debug-adapter/protocol.js';
-import { ExitReason, exitReasons } from '../../emulator/vmx/exitReasons.js';
+import { ExitReason, exitReasons, vmEntryRow } from '../../emulator/vmx/exitReasons.js';
 import { formatCount, formatDuration } from '../format.js';
 import type { Row } from './row.js';
 
@@ -13,7 +13,7 @@ export interface VmExitBreakpoint extends SentBreakpoint {
 
 /** Every exit reason of the processor before anything ran, so that breakpoints can be set before the first session. */
 export function uncountedExits(): VmExitRow[] {
-  return exitReasons.map(({ number, constant, title, description }) => ({
+  return [...exitReasons, vmEntryRow].map(({ number, constant, title, description }) => ({
     reason: number,
     name: constant,
     title,
@@ -32,6 +32,7 @@ export const CONDITION_KINDS = [
     label: 'Hit Count',
     prompt: 'Stop when this many exits were hit, e.g. 10, >= 10 or % 10',
   },
+  { key: 'vmcs', label: 'VMCS', prompt: 'Stop only for the VMCS at this physical address, e.g. 0x12000' },
   { key: 'logMessage', label: 'Log Message', prompt: 'Print this message and go on, e.g. RAX is {$rax}' },
 ] as const;
 
@@ -44,9 +45,11 @@ export function vmExitRow(exit: VmExitRow, breakpoint: VmExitBreakpoint | undefi
     label: exit.title,
     description: [...numbers, ...conditions].join(' · '),
     tooltip: [
-      `${exit.reason}: ${exit.title} (${exit.name})`,
+      exit.reason === vmEntryRow.number ? exit.title : `${exit.reason}: ${exit.title} (${exit.name})`,
       exit.description,
-      `${formatCount(exit.count)} exits, ${formatDuration(exit.virtualNs)} of virtual time in the host`,
+      exit.reason === vmEntryRow.number
+        ? `${formatCount(exit.count)} entries, ${formatDuration(exit.virtualNs)} of virtual time in the guest`
+        : `${formatCount(exit.count)} exits, ${formatDuration(exit.virtualNs)} of virtual time in the host`,
       ...conditions,
     ].join('\n'),
     copyText: exit.name,
@@ -63,8 +66,9 @@ export function sortedExits(exits: readonly VmExitRow[]): VmExitRow[] {
 export function enabledBreakpoints(breakpoints: readonly VmExitBreakpoint[]): SentBreakpoint[] {
   return breakpoints
     .filter(({ enabled }) => enabled)
-    .map(({ reason, condition, hitCondition, logMessage }) => ({
+    .map(({ reason, vmcs, condition, hitCondition, logMessage }) => ({
       reason,
+      vmcs,
       condition,
       hitCondition,
       logMessage,

@@ -38,10 +38,16 @@ export function vmcsFieldRow(
   violations: readonly VmEntryViolation[] = [],
 ): Row {
   const value = formatValue(field.value, format);
+  const before = field.before === undefined ? undefined : formatValue(field.before, format);
   const set = field.bits.filter((bit) => bit.set).map((bit) => bit.name);
   return {
     label: field.name,
-    description: [value, set.length > 0 && set.length <= 3 ? set.join(', ') : ''].filter(Boolean).join('   '),
+    description: [
+      before === undefined ? value : `${before} → ${value}`,
+      set.length > 0 && set.length <= 3 ? set.join(', ') : '',
+    ]
+      .filter(Boolean)
+      .join('   '),
     tooltip: [
       `${field.name} (${field.kernelName}, encoding 0x${field.encoding.toString(16).padStart(4, '0')})`,
       `${field.width} bits${field.readOnly ? ', read-only' : ''}: ${value}`,

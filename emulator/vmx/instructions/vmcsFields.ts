@@ -3,10 +3,12 @@ import { failed, isFailure, readOperand, writeOperand } from '../../cpu/cold/ope
 import { is64BitMode } from '../../cpu/registerBits.js';
 import type { ColdOutcome, ColdSemantics, Processor } from '../../cpu/seams.js';
 import type { Instruction } from '../../isa/instruction.js';
+import type { VmcsAccess } from '../../machine/worldSwitch.js';
 import type { VmxContext } from '../context.js';
 import type { FieldAccess } from '../fields.js';
 import { fieldAccess } from '../fields.js';
 import { VmError } from '../instructionErrors.js';
+import type { Vmcs } from '../vmcs.js';
 import { vmFail, vmFailInvalid, vmSucceed } from '../vmStatus.js';
 import { rootInstruction } from './checks.js';
 
@@ -17,6 +19,16 @@ const accessOf = (encoding: bigint): FieldAccess | undefined =>
 /** Operands are 64 bits in 64-bit mode, else 32; longer fields are cut, shorter ones zero-extended. */
 const operandBits = (processor: Processor): number => (is64BitMode(processor.state) ? 64 : 32);
 
+function tell(
+  { hooks, processor: { position, state } }: VmxContext,
+  access: VmcsAccess['access'],
+  { physicalAddress: vmcs }: Vmcs,
+  encoding: bigint,
+  value: bigint,
+): void {
+  hooks.onVmcsAccess?.({ position, rip: state.rip, access, vmcs, encoding: Number(encoding), value });
+}
+
 function vmread(context: VmxContext, processor: Processor, instruction: Instruction): ColdOutcome {
   const target = context.accessedVmcs;
   if (!target) return vmFailInvalid(context);
@@ -25,6 +37,7 @@ function vmread(context: VmxContext, processor: Processor, instruction: Instruct
   const access = accessOf(encoding);
   if (!access) return vmFail(context, VmError.UNSUPPORTED_VMCS_COMPONENT);
   const value = access.high ? BigInt(target.readHigh(access.field)) : target.read(access.field);
+  tell(context, 'read', target, encoding, value);
   const failure = writeOperand(processor, instruction, 0, BigInt.asUintN(operandBits(processor), value));
   return failure === undefined ? vmSucceed(context) : failed(failure);
 }
@@ -38,7 +51,9 @@ function vmwrite(context: VmxContext, processor: Processor, instruction: Instruc
   if (isFailure(encoding)) return failed(encoding);
   const access = accessOf(encoding);
   if (!access) return vmFail(context, VmError.UNSUPPORTED_VMCS_COMPONENT);
-  target.writeEncoding(Number(encoding), BigInt.asUintN(operandBits(processor), source));
+  const value = BigInt.asUintN(operandBits(processor), source);
+  target.writeEncoding(Number(encoding), value);
+  tell(context, 'write', target, encoding, value);
   return vmSucceed(context);
 }
 
