@@ -101,7 +101,7 @@ describe('VM entries and accesses to the VMCS', () => {
     machine.run(1_000_000);
     assert.match(
       lines[0],
-      /^VMWRITE pinBasedControls = 0x16 \(VMCS 0x[0-9a-f]+, RIP 0x[0-9a-f]+, position \d+\)$/,
+      /^VMWRITE pinBasedControls = 0x16 \(VMCS 0x[0-9a-f]+, RIP 0x[0-9a-f]+, position \d+\)\n$/,
     );
     const fields = vmcsView(debuggee, machine.currentVmcs, views).groups.flatMap((group) => group.fields);
     const reason = fields.find(({ name }) => name === 'exitReason')!;
