@@ -37,7 +37,7 @@ function wideValue(
     if (!decoded) continue;
     if (statement.bits === 64 && !isInto32) {
       // 64-bit code gets to 32-bit code by a far transfer and by nothing else.
-      if (!/^(retf|iretq?|iretd|jmp|sysret)$/.test(decoded.mnemonic) || decoded.transfer !== 'away')
+      if (!/^(retf|iretq?|iretd|jmp|sysretq?)$/.test(decoded.mnemonic) || decoded.transfer !== 'away')
         return undefined;
       isInto32 = true;
       continue;

@@ -12,7 +12,7 @@ const LONGEST = 100;
 
 /** What IRETQ and far returns pop, the last pushed first: RIP, CS. */
 const FRAME_RETURNS = /^(iretd?|iretq|retf)$/;
-const KERNEL_ENTRIES = /^(syscall|sysenter|int|iret|iretd|iretq|retf|sysret|sysexit)$/;
+const KERNEL_ENTRIES = /^(syscall|sysenter|int|iret|iretd|iretq|retf|sysretq?|sysexitq?)$/;
 
 /**
  * A VMCALL that can only run at CPL 3: in straight-line code that IRET, a far return or SYSRET enters with a selector of
@@ -63,7 +63,7 @@ function userTarget(
 ): bigint | undefined {
   const entering = decode(statements[index]);
   if (!entering) return undefined;
-  if (entering.mnemonic === 'sysret') return pointerIn(statements, index, 'rcx', decode);
+  if (/^sysretq?$/.test(entering.mnemonic)) return pointerIn(statements, index, 'rcx', decode);
   if (!FRAME_RETURNS.test(entering.mnemonic)) return undefined;
   const pushed: { statement: number; decoded: DecodedInstruction }[] = [];
   for (let at = index - 1; at >= 0 && index - at < FARTHEST && pushed.length < 2; at--) {

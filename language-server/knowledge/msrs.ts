@@ -123,6 +123,7 @@ const bareName = (name: string): string =>
     .replace(/^IA32_/, '');
 const byName = new Map(msrs.map((row) => [bareName(row.name), row]));
 byName.set('SYSCALL_MASK', byIndex.get(0xc000_0084)!);
+byName.set('APICBASE', byIndex.get(0x1b)!);
 byName.set('TSC', byIndex.get(0x10)!);
 byName.set('FEAT_CTL', byIndex.get(0x3a)!);
 

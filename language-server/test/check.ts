@@ -67,6 +67,13 @@ export function open(text: string, settings: Partial<AssemblySettings> = {}): Fi
   return { workspace, uri, marks, request };
 }
 
+/** A workspace whose files are those on disk. */
+export function workspaceOnDisk(settings: Partial<AssemblySettings> = {}): Workspace {
+  const workspace = new Workspace(synchronousFiles(readIfThere));
+  workspace.settings = { ...DEFAULT_SETTINGS, includeFolders: [HEADERS], ...settings };
+  return workspace;
+}
+
 function split(text: string): [name: string, content: string][] {
   const files: [string, string][] = [];
   for (const line of text.replace(/^\n/, '').split('\n')) {
