@@ -94,8 +94,9 @@ describe('VM entries and accesses to the VMCS', () => {
     const { debuggee, machine } = await corrected();
     const lines: string[] = [];
     traceVmcs(debuggee, true, (text) => lines.push(text));
-    machine.observers.onWorldSwitch = () => true;
+    machine.observers.onWorldSwitch = (event) => event.exit?.entryFailure !== true;
     machine.run(1_000_000);
+    assert.equal(machine.world, 'guest');
     const views = new ViewState();
     views.remember(debuggee);
     machine.run(1_000_000);

@@ -266,7 +266,8 @@ export class PageWalker {
       const flags = PageEntry.A | (write && i === this.depth - 1 ? PageEntry.D : 0);
       const low = this.entryLows[i];
       if ((low & flags) === flags) continue;
-      const address = this.entryAddress(this.entryAddresses[i], Access.WRITE);
+      // Read, changed, written: an EPT violation says both.
+      const address = this.entryAddress(this.entryAddresses[i], Access.READ | Access.WRITE);
       if (address < 0) return false;
       this.entryLows[i] = low | flags;
       if (address + 4 > this.memory.ramSize) continue;
