@@ -33,6 +33,7 @@ export class Assembly {
   syntax: Syntax = { name: 'att', registerPrefix: true };
   /** `.file` with a name, for the symbol table. */
   fileName: string | undefined;
+  private readonly sectionsByKey = new Map<string, Section>();
   private previousChunk: Subsection;
   private readonly sectionStack: { chunk: Subsection; previous: Subsection }[] = [];
 
@@ -54,12 +55,14 @@ export class Assembly {
 
   /** The section of that name (and group), made when it is new. */
   sectionNamed(name: string, flags?: SectionFlags): Section {
-    const existing = this.sections.find(
-      (section) => section.name === name && (!flags || section.flags.group === flags.group),
-    );
+    const key = flags?.group === undefined ? name : `${name} ${flags.group}`;
+    const existing = this.sectionsByKey.get(key);
     if (existing) return existing;
     const section = new Section(name, flags ?? defaultSectionFlags(name));
     this.sections.push(section);
+    this.sectionsByKey.set(key, section);
+    // A later `.section` without a group means the first section of that name.
+    if (!this.sectionsByKey.has(name)) this.sectionsByKey.set(name, section);
     return section;
   }
 

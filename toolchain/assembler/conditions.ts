@@ -95,6 +95,7 @@ export class ConditionStack {
 
   /** Takes a conditional directive; false for any other statement. */
   handle(source: SourceText, assembly: Assembly): boolean {
+    if (source.text[0] !== '.') return false;
     const found = /^\.(if\w*|else(?:if)?|endif)(?![\w.$])/i.exec(source.text);
     if (!found) return false;
     const name = found[0].toLowerCase();

@@ -115,10 +115,10 @@ interface Template {
 }
 
 const MAX_CACHED = 100_000;
-const parsedByMode = new Map<string, Map<string, ParsedInstruction>>();
+const parsedByMode = new Map<number, Map<string, ParsedInstruction>>();
 
 function cacheOf({ bits, syntax }: InstructionMode): Map<string, ParsedInstruction> {
-  const mode = `${bits}${syntax.name}${syntax.registerPrefix}`;
+  const mode = bits + (syntax.name === 'intel' ? 1 : 0) + (syntax.registerPrefix ? 2 : 0);
   let cache = parsedByMode.get(mode);
   if (!cache || cache.size > MAX_CACHED) {
     cache = new Map();
@@ -142,7 +142,9 @@ export function assembleInstruction(
     parsed = parseInstruction(source.text, mode);
     cache.set(source.text, parsed);
   }
-  const hasNumber = parsed.names.some(({ name, meaning }) => meaning === 'symbol' && names.isNumber(name));
+  const hasNumber =
+    parsed.names.length > 0 &&
+    parsed.names.some(({ name, meaning }) => meaning === 'symbol' && names.isNumber(name));
   if (!hasNumber) {
     parsed.template ??= makeTemplate(parsed, parsed.operands, mode);
     const bound = bindTemplate(parsed.template, names);

@@ -164,12 +164,13 @@ function reachesShort(
   const [target] = plus;
   if (plus.length !== 1 || minus.length > 0 || !isBoundHere(target)) return false;
   if (target.location!.chunk.section !== chunk.section || (relocation && relocation !== 'plt')) return false;
-  let to = Number(value + targetOffset(target));
+  const from = chunk.offsets[index] + bytes.length;
+  const distance = Number(value + targetOffset(target)) - from;
+  if (distance < -128 - Math.abs(stretch) || distance > 127 + Math.abs(stretch)) return false;
   const location = stretch === 0 ? undefined : splitLocation(expression)?.location;
-  if (location?.chunk === chunk && location.index > index)
-    to += stretchAt(chunk, index, location.index, stretch);
-  const distance = to - (chunk.offsets[index] + bytes.length);
-  return distance >= -128 && distance <= 127;
+  const isAhead = location?.chunk === chunk && location.index > index;
+  const moved = isAhead ? distance + stretchAt(chunk, index, location.index, stretch) : distance;
+  return moved >= -128 && moved <= 127;
 }
 
 function stretchAt({ fragments }: Subsection, from: number, to: number, stretch: number): number {

@@ -1,5 +1,4 @@
-import { plainColumns } from './source.js';
-import type { SourceText } from './source.js';
+import { SourceText } from './source.js';
 
 /** What starts a comment differs: in `.s` files nothing reads the source before the assembler. */
 export interface LineOptions {
@@ -28,10 +27,10 @@ export function splitLines(file: string, content: string, { preprocessed }: Line
       return;
     }
     if (!joined) {
-      lines.push({ file, line: index + 1, text, columns: plainColumns(0) });
+      lines.push(new SourceText(file, index + 1, text));
       return;
     }
-    lines.push({ file, line: joined.line, text: joined.text, columns: plainColumns(0) });
+    lines.push(new SourceText(file, joined.line, joined.text));
     joined = undefined;
   });
   return lines;
@@ -43,6 +42,8 @@ function stripComments(
   startsInComment: boolean,
   preprocessed: boolean,
 ): { text: string; inComment: boolean } {
+  const mayHaveComment = line.includes('/') || (!preprocessed && line.includes('#'));
+  if (!startsInComment && !mayHaveComment) return { text: line, inComment: false };
   let text = '';
   let inComment = startsInComment;
   let position = 0;

@@ -4,8 +4,8 @@ import type { ConditionStack } from './conditions.js';
 import { splitOutsideLiterals } from './lines.js';
 import { ArgumentReader, bindArguments, parseParameters, withoutLooseSpace } from './macroArguments.js';
 import type { ArgumentSyntax, MacroParameter } from './macroArguments.js';
-import { AssemblyError, sliceSource, trimSource } from './source.js';
-import type { SourceText } from './source.js';
+import { AssemblyError, SourceText } from './source.js';
+import type { ColumnSpan } from './source.js';
 
 interface Macro {
   readonly name: string;
@@ -104,10 +104,7 @@ export class MacroProcessor {
   private argumentSyntax(): ArgumentSyntax {
     return {
       isAlternate: this.isAlternate,
-      evaluate: (text) => {
-        const columns = (): { column: number; endColumn: number } => ({ column: 1, endColumn: 2 });
-        return absoluteValue(this.assembly, { file: '', line: 1, text, columns }, 0);
-      },
+      evaluate: (text) => absoluteValue(this.assembly, new SourceText('', 1, text), 0),
     };
   }
 
@@ -192,10 +189,10 @@ export class MacroProcessor {
     if (text.includes('\\')) text = substitute(text, bound, number);
     if (text === line.text) return [line];
     const span = line.columns(0, line.text.length);
-    const whole = { ...line, text, columns: () => span };
-    if (!text.includes(';')) return [trimSource(sliceSource(whole, 0, text.length))];
+    const whole = line.replaced(text, () => span);
+    if (!text.includes(';')) return [whole.trimmed()];
     return splitOutsideLiterals(text, ';')
-      .map(({ start, end }) => trimSource(sliceSource(whole, start, end)))
+      .map(({ start, end }) => whole.slice(start, end).trimmed())
       .filter((part) => part.text !== '');
   }
 
@@ -233,13 +230,8 @@ function collect(
 function atUse(line: SourceText, use: SourceText): SourceText {
   const outer = use.expansion ?? [];
   const inner = outer.length < MAX_SHOWN_EXPANSIONS ? [{ file: line.file, line: line.line }] : [];
-  return {
-    text: line.text,
-    file: use.file,
-    line: use.line,
-    columns: () => use.columns(0, use.text.length),
-    expansion: [...outer, ...inner],
-  };
+  const columns = (): ColumnSpan => use.columns(0, use.text.length);
+  return new SourceText(use.file, use.line, line.text, 0, columns, [...outer, ...inner]);
 }
 
 /** `.altmacro`: parameters stand without a backslash, `&` joins them to their neighbours. */

@@ -15,7 +15,7 @@ import type { PlacedRelocation, SectionContents } from './contents.js';
 import { layOut } from './layout.js';
 import type { Section } from './sections.js';
 import { offsetOf } from './sections.js';
-import { AssemblyError } from './source.js';
+import { AssemblyError, SourceText } from './source.js';
 import { Alias, AssemblySymbol } from './symbols.js';
 import { evaluate, evaluateNumber, targetOffset } from './value.js';
 
@@ -77,6 +77,7 @@ export function makeObject(assembly: Assembly, options: ObjectOptions): Assemble
 
 class ObjectMaker {
   private readonly sections: Section[] = [];
+  private readonly sectionIndexes = new Map<Section, number>();
   private readonly symbols: ObjectSymbol[] = [];
   private readonly sectionSymbols = new Map<number, number>();
   private readonly symbolIndexes = new Map<AssemblySymbol, number>();
@@ -91,6 +92,7 @@ class ObjectMaker {
     layOut(assembly);
     // A compiler's debug information is about the lines of its `.loc`; ours is about the assembly that the user sees.
     this.sections.push(...assembly.sections.filter(({ name }) => !debug || !/^\.debug_(?!frame)/.test(name)));
+    this.sections.forEach((section, index) => this.sectionIndexes.set(section, index));
     const contents = new Map(this.sections.map((section) => [section, sectionContents(section, assembly)]));
     this.markThreadSymbols(contents);
     this.addSymbols(contents);
@@ -103,6 +105,7 @@ class ObjectMaker {
       symbols: this.symbols,
       groups: this.groups(),
       locate: (section, offset) => this.locate(contents, section, offset),
+      locateSymbol: (symbol) => this.locateSymbol(symbol),
     };
     return { object, contents };
   }
@@ -172,12 +175,7 @@ class ObjectMaker {
     };
     this.symbols.push({ ...fixed, value: 0n, section: 'undefined' });
     const { diagnostics, options } = this.assembly;
-    const source = symbol.definedAt ?? {
-      file: options.fileName,
-      line: 1,
-      text: name,
-      columns: () => ({ column: 1, endColumn: 2 }),
-    };
+    const source = symbol.definedAt ?? new SourceText(options.fileName, 1, name);
     diagnostics.guard(source, () => {
       const model = aliased(symbol);
       const { sizeExpression } = symbol.sizeExpression ? symbol : model;
@@ -202,8 +200,7 @@ class ObjectMaker {
   }
 
   private sectionIndex(section: Section): number | 'absolute' {
-    const index = this.sections.indexOf(section);
-    return index < 0 ? 'absolute' : index;
+    return this.sectionIndexes.get(section) ?? 'absolute';
   }
 
   private section(section: Section, { bytes, relocations }: SectionContents): ObjectSection {
@@ -229,7 +226,7 @@ class ObjectMaker {
   private symbolIndex(symbol: PlacedRelocation['symbol']): number {
     if (!symbol) return -1;
     if (symbol instanceof AssemblySymbol) return this.symbolIndexes.get(symbol)!;
-    return this.sectionSymbols.get(this.sections.indexOf(symbol)) ?? -1;
+    return this.sectionSymbols.get(this.sectionIndexes.get(symbol) ?? -1) ?? -1;
   }
 
   private groups(): SectionGroup[] {
@@ -254,6 +251,15 @@ class ObjectMaker {
     if (!found) return undefined;
     const { source, start, end } = found;
     return { file: source.file, line: source.line, ...source.columns(start, end) };
+  }
+
+  private locateSymbol(index: number): ObjectPlace | undefined {
+    for (const [symbol, position] of this.symbolIndexes) {
+      if (position !== index || !symbol.definedAt) continue;
+      const { file, line, text } = symbol.definedAt;
+      return { file, line, ...symbol.definedAt.columns(0, text.length) };
+    }
+    return undefined;
   }
 
   private debugSections(first: number): ObjectSection[] {

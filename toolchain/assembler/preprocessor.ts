@@ -46,7 +46,7 @@ export class Preprocessor {
     const conditionals: Conditional[] = [];
     for (let index = 0; index < lines.length; index++) {
       const line = lines[index];
-      const directive = DIRECTIVE.exec(line.text);
+      const directive = line.text.includes('#') ? DIRECTIVE.exec(line.text) : null;
       if (directive) {
         this.diagnostics.guard(line, () =>
           this.directive(line, directive[1], directive[2], conditionals, output, depth),
@@ -55,6 +55,10 @@ export class Preprocessor {
       }
       if (conditionals.at(-1)?.active === false) {
         this.trace?.inactive(line);
+        continue;
+      }
+      if (!mentionsMacro(line.text, this.macros)) {
+        output.push(line);
         continue;
       }
       this.diagnostics.guard(line, () => {
@@ -70,7 +74,6 @@ export class Preprocessor {
 
   private expandLine(lines: readonly SourceText[], index: number): { line: SourceText; extraLines: number } {
     const first = lines[index];
-    if (!mentionsMacro(first.text, this.macros)) return { line: first, extraLines: 0 };
     let text = first.text;
     for (let extraLines = 0; ; extraLines++) {
       try {
@@ -173,13 +176,9 @@ export class Preprocessor {
 function mapped(line: SourceText, original: string, expanded: MappedText): SourceText {
   if (expanded.text === original) return line;
   const { from, to } = expanded;
-  return {
-    ...line,
-    text: expanded.text,
-    columns: (start, end) => {
-      const first = from[Math.min(start, from.length - 1)] ?? 0;
-      const last = to[Math.min(Math.max(end, start + 1), to.length) - 1] ?? first + 1;
-      return line.columns(first, Math.max(last, first + 1));
-    },
-  };
+  return line.replaced(expanded.text, (start, end) => {
+    const first = from[Math.min(start, from.length - 1)] ?? 0;
+    const last = to[Math.min(Math.max(end, start + 1), to.length) - 1] ?? first + 1;
+    return line.columns(first, Math.max(last, first + 1));
+  });
 }

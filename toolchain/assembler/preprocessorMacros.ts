@@ -55,7 +55,10 @@ const WORDS = /[A-Za-z_]\w*/g;
 
 /** Does a text hold the name of a macro, perhaps inside a string? */
 export function mentionsMacro(text: string, macros: ReadonlyMap<string, PreprocessorMacro>): boolean {
-  for (const [word] of text.matchAll(WORDS)) if (macros.has(word)) return true;
+  WORDS.lastIndex = 0;
+  for (let found = WORDS.exec(text); found; found = WORDS.exec(text)) {
+    if (macros.has(found[0])) return true;
+  }
   return false;
 }
 

@@ -6,33 +6,46 @@ export interface ColumnSpan {
   readonly endColumn: number;
 }
 
+/** Columns in the file of a range of characters of a text that was changed on its way. */
+export type ColumnMapping = (start: number, end: number) => ColumnSpan;
+
 /** One logical line or one statement, and how to find its characters in the file it came from. */
-export interface SourceText extends SourcePlace {
-  readonly text: string;
+export class SourceText implements SourcePlace {
+  constructor(
+    readonly file: string,
+    readonly line: number,
+    readonly text: string,
+    /** Characters before this text in the line, or in the text that `mapping` is about. */
+    private readonly offset = 0,
+    private readonly mapping?: ColumnMapping,
+    /** Lines inside macro bodies; `file` and `line` are where the outermost macro is used. */
+    readonly expansion?: readonly SourcePlace[],
+  ) {}
+
   /** The columns of `text.slice(start, end)` in the file. */
-  readonly columns: (start: number, end: number) => ColumnSpan;
-  /** Lines inside macro bodies; `file` and `line` are where the outermost macro is used. */
-  readonly expansion?: readonly SourcePlace[];
-}
+  columns(start: number, end: number): ColumnSpan {
+    const { offset, mapping } = this;
+    if (mapping) return mapping(offset + start, offset + end);
+    return { column: offset + start + 1, endColumn: offset + Math.max(end, start + 1) + 1 };
+  }
 
-/** The columns of text that stands in its file as it is, `offset` characters from the start of the line. */
-export function plainColumns(offset: number): SourceText['columns'] {
-  return (start, end) => ({ column: offset + start + 1, endColumn: offset + Math.max(end, start + 1) + 1 });
-}
+  /** A part that stays linked to its file. */
+  slice(start: number, end = this.text.length): SourceText {
+    const { file, line, text, offset, mapping, expansion } = this;
+    if (start === 0 && end >= text.length) return this;
+    return new SourceText(file, line, text.slice(start, end), offset + start, mapping, expansion);
+  }
 
-/** A part of a source text that stays linked to its file. */
-export function sliceSource(source: SourceText, start: number, end: number): SourceText {
-  return {
-    ...source,
-    text: source.text.slice(start, end),
-    columns: (from, to) => source.columns(start + from, start + to),
-  };
-}
+  /** Without the white space around it. */
+  trimmed(): SourceText {
+    const start = this.text.length - this.text.trimStart().length;
+    return this.slice(start, Math.max(start, this.text.trimEnd().length));
+  }
 
-/** A source text without the white space around it. */
-export function trimSource(source: SourceText): SourceText {
-  const start = source.text.length - source.text.trimStart().length;
-  return sliceSource(source, start, Math.max(start, source.text.trimEnd().length));
+  /** Another text at the same place. */
+  replaced(text: string, mapping: ColumnMapping): SourceText {
+    return new SourceText(this.file, this.line, text, 0, mapping, this.expansion);
+  }
 }
 
 /** Bad input in the statement at hand; `start` and `end` are offsets in its text. */
@@ -95,8 +108,13 @@ export class Diagnostics {
     try {
       action();
     } catch (error) {
-      if (!(error instanceof AssemblyError)) throw error;
-      this.report('error', source, error.message, error.start, error.end);
+      this.reportError(source, error);
     }
+  }
+
+  /** Bad input becomes an error at `source`; anything else is thrown on. */
+  reportError(source: SourceText, error: unknown): void {
+    if (!(error instanceof AssemblyError)) throw error;
+    this.report('error', source, error.message, error.start, error.end);
   }
 }

@@ -8,7 +8,7 @@ import { TokenReader, tokenize } from './lexer.js';
 import { hashCommentStart, splitLines, splitOutsideLiterals } from './lines.js';
 import { MacroProcessor, isBlockStart } from './macros.js';
 import { Preprocessor } from './preprocessor.js';
-import { AssemblyError, sliceSource, trimSource } from './source.js';
+import { AssemblyError } from './source.js';
 import type { SourceText } from './source.js';
 
 const MAX_DEPTH = 100;
@@ -52,9 +52,11 @@ export class StatementReader {
       const statement = statements[index];
       const first = index;
       trace?.begin(this.assembly, statement);
-      diagnostics.guard(statement, () => {
+      try {
         index = this.statement(statements, index, depth);
-      });
+      } catch (error) {
+        diagnostics.reportError(statement, error);
+      }
       if (!trace) continue;
       trace.end(this.assembly, statement);
       for (const skipped of statements.slice(first + 1, index + 1)) trace.skipped(skipped, statement);
@@ -71,7 +73,7 @@ export class StatementReader {
     }
     const source = this.takeLabels(whole);
     if (source.text === '' || this.takeAssignment(source)) return index;
-    const word = /^\S+/.exec(source.text)![0];
+    const word = firstWord(source.text);
     const name = word.toLowerCase();
     if (isBlockStart(name)) return this.macros.block(name, source, statements, index, depth);
     if (this.macros.isMacro(word)) {
@@ -104,20 +106,20 @@ export class StatementReader {
   private takeLabels(statement: SourceText): SourceText {
     let source = statement;
     for (;;) {
-      const label = LABEL.exec(source.text);
+      const label = source.text.includes(':') ? LABEL.exec(source.text) : null;
       if (!label) return source;
       const [whole, plain, quoted, numeric] = label;
       const { symbols, chunk, diagnostics } = this.assembly;
-      const labelSource = sliceSource(source, 0, whole.length - 1);
+      const labelSource = source.slice(0, whole.length - 1);
       if (numeric !== undefined) symbols.defineNumericLabel(Number(numeric), chunk.here());
       else
         diagnostics.guard(labelSource, () => symbols.defineLabel(plain ?? quoted, chunk.here(), labelSource));
-      source = trimSource(sliceSource(source, whole.length, source.text.length));
+      source = source.slice(whole.length).trimmed();
     }
   }
 
   private takeAssignment(source: SourceText): boolean {
-    const assignment = ASSIGNMENT.exec(source.text);
+    const assignment = source.text.includes('=') ? ASSIGNMENT.exec(source.text) : null;
     if (!assignment) return false;
     const [head, name, operator] = assignment;
     const { symbols } = this.assembly;
@@ -145,6 +147,12 @@ export class StatementReader {
   }
 }
 
+function firstWord(text: string): string {
+  let end = 0;
+  while (end < text.length && text[end] !== ' ' && text[end] !== '\t') end++;
+  return text.slice(0, end);
+}
+
 /** An instruction with registers for the names that `.set` gave them. */
 function withRegisterNames(source: SourceText, names: ReadonlyMap<string, string>): SourceText {
   if (names.size === 0) return source;
@@ -153,18 +161,22 @@ function withRegisterNames(source: SourceText, names: ReadonlyMap<string, string
     (word) => names.get(word) ?? word,
   );
   if (text === source.text) return source;
-  return { ...source, text, columns: () => source.columns(0, source.text.length) };
+  return source.replaced(text, () => source.columns(0, source.text.length));
 }
 
 /** Cuts `#` comments and splits at `;`. */
 export function splitStatements(lines: readonly SourceText[]): SourceText[] {
   const statements: SourceText[] = [];
+  const add = (statement: SourceText): void => {
+    if (statement.text !== '') statements.push(statement);
+  };
   for (const line of lines) {
-    const code = sliceSource(line, 0, hashCommentStart(line.text));
-    for (const { start, end } of splitOutsideLiterals(code.text, ';')) {
-      const statement = trimSource(sliceSource(code, start, end));
-      if (statement.text !== '') statements.push(statement);
-    }
+    const { text } = line;
+    const code = text.includes('#') ? line.slice(0, hashCommentStart(text)) : line;
+    if (!code.text.includes(';')) add(code.trimmed());
+    else
+      for (const { start, end } of splitOutsideLiterals(code.text, ';'))
+        add(code.slice(start, end).trimmed());
   }
   return statements;
 }

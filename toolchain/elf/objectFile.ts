@@ -13,8 +13,12 @@ export interface ObjectFile {
   /** Without the null symbol: symbol table index 1 is at 0. */
   readonly symbols: readonly ObjectSymbol[];
   readonly groups: readonly SectionGroup[];
+  /** The index in the file of each of `sections`. */
+  readonly fileIndexes?: readonly number[];
   /** The place in the source that a byte of a section comes from, where it is known. */
   readonly locate?: (section: number, offset: number) => ObjectPlace | undefined;
+  /** The place in the source that defines a symbol (its index in `symbols`), where it is known. */
+  readonly locateSymbol?: (symbol: number) => ObjectPlace | undefined;
 }
 
 export interface ObjectPlace {
@@ -124,7 +128,8 @@ export function readObject(name: string, bytes: Uint8Array): ObjectFile {
       section: symbolSection(symbol.sectionIndex, indexes),
     };
   });
-  return { name, bits: elf.bits, sections, symbols, groups: readGroups(elf, indexes) };
+  const fileIndexes = contents.map(({ index }) => index);
+  return { name, bits: elf.bits, sections, symbols, groups: readGroups(elf, indexes), fileIndexes };
 }
 
 function symbolSection(index: number, indexes: ReadonlyMap<number, number>): ObjectSymbol['section'] {

@@ -47,6 +47,8 @@ class ProgramLayout {
   private readonly contents = new Map<OutputSection, Map<InputPattern, InputSection[]>>();
   private readonly orphans: OutputSection[] = [];
   private readonly loose: OutputSection[] = [];
+  /** Sections that no pattern of their namesake in the script takes: they stand at its end. */
+  private readonly appended = new Map<OutputSection, InputSection[]>();
   private symbols = new Map<string, ScriptSymbol>();
   private here = 0n;
 
@@ -75,7 +77,7 @@ class ProgramLayout {
   }
 
   private ordered(): OutputSection[] {
-    const kept = [...this.placed.values()].filter(({ size, inputs }) => size > 0 || inputs.length > 0);
+    const kept = [...this.placed.values()].filter(({ size }) => size > 0);
     kept.sort((left, right) => (left.address < right.address ? -1 : left.address > right.address ? 1 : 0));
     return [...kept, ...this.loose];
   }
@@ -125,6 +127,13 @@ class ProgramLayout {
 
   private assignOrphan(input: InputSection): void {
     const isAllocated = (input.flags & SHF.ALLOC) !== 0;
+    const named = isAllocated ? this.placed.get(input.name) : undefined;
+    if (named && !this.orphans.includes(named)) {
+      input.output = named;
+      addInput(named, input);
+      this.appended.set(named, [...(this.appended.get(named) ?? []), input]);
+      return;
+    }
     const list = isAllocated ? this.orphans : this.loose;
     let output = list.find(({ name }) => name === input.name);
     if (!output) {
@@ -218,6 +227,7 @@ class ProgramLayout {
           this.assertion(content.test, content.message, content.line);
       }
     }
+    for (const input of this.appended.get(output) ?? []) this.input(output, input, subAlignment);
     this.finish(output);
   }
 

@@ -286,8 +286,9 @@ class Link {
         const input = typeof symbol.section === 'number' ? inputs[symbol.section] : undefined;
         if (typeof symbol.section === 'number' && !input?.output) continue;
         const value = this.addressOf(input, symbol.value);
-        const section = input ? indexOf.get(input.output!) : 'absolute';
-        if (value === undefined || section === undefined) continue;
+        // What stands in an empty section has an address, but no section in the file.
+        const section = (input && indexOf.get(input.output!)) ?? 'absolute';
+        if (value === undefined) continue;
         const { name, size, binding, type, visibility } = symbol;
         list.push({ name, value, size, binding, type, visibility, section });
       }

@@ -7,7 +7,10 @@ export function placeAt(object: ObjectFile, section: number, offset: number): Ob
 }
 
 /** The source place of a definition, or the object's name. */
-export function placeOf(object: ObjectFile, { section, value }: ObjectSymbol): ObjectPlace {
+export function placeOf(object: ObjectFile, symbol: ObjectSymbol): ObjectPlace {
+  const { section, value } = symbol;
+  const defined = object.locateSymbol?.(object.symbols.indexOf(symbol));
+  if (defined) return defined;
   return typeof section === 'number'
     ? placeAt(object, section, Number(value))
     : { file: object.name, line: 0 };

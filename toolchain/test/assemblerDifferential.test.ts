@@ -9,7 +9,7 @@ import { constantValue } from '../assembler/expression.js';
 import { writeInteger } from '../assembler/integers.js';
 import { assembleInstruction } from '../assembler/instruction.js';
 import { Section, defaultSectionFlags } from '../assembler/sections.js';
-import { plainColumns } from '../assembler/source.js';
+import { SourceText } from '../assembler/source.js';
 import { SymbolTable } from '../assembler/symbols.js';
 import { ElfFile } from '../elf/elfFile.js';
 
@@ -56,7 +56,7 @@ function byOurs(line: string, bits: Bits): string {
   const names = new SymbolTable(() => text.subsection(0).here());
   try {
     const { fragment } = assembleInstruction(
-      { text: line, file: 'line.s', line: 1, columns: plainColumns(0) },
+      new SourceText('line.s', 1, line),
       { bits, syntax: { name: 'att', registerPrefix: true } },
       names,
     );

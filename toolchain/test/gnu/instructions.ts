@@ -7,7 +7,7 @@ import { constantValue } from '../../assembler/expression.js';
 import { writeInteger } from '../../assembler/integers.js';
 import type { Syntax } from '../../assembler/mnemonics.js';
 import { Section, defaultSectionFlags } from '../../assembler/sections.js';
-import { plainColumns } from '../../assembler/source.js';
+import { SourceText } from '../../assembler/source.js';
 import { SymbolTable } from '../../assembler/symbols.js';
 
 export type Bits = 32 | 64;
@@ -86,7 +86,7 @@ function assembleSome(
 export function byOurs(line: string, bits: Bits, syntax: Syntax = ATT): string {
   const text = new Section('.text', defaultSectionFlags('.text'));
   const names = new SymbolTable(() => text.subsection(0).here());
-  const source = { text: line, file: 'line.s', line: 1, columns: plainColumns(0) };
+  const source = new SourceText('line.s', 1, line);
   try {
     const { fragment } = assembleInstruction(source, { bits, syntax }, names);
     if (fragment.kind !== 'bytes') return `a ${fragment.kind}`;
