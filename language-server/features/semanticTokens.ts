@@ -13,9 +13,10 @@ import { fileOfUri } from '../workspace/uris.js';
 import type { Workspace } from '../workspace/workspace.js';
 import { feature } from './feature.js';
 
-/** `instruction`, `vmExit`, `register` and `label` are Hyperstep's own: package.json maps them to TextMate scopes. */
+/** `instruction`, `branch`, `vmExit`, `register` and `label` are Hyperstep's own: package.json maps them to TextMate scopes. */
 const TYPES = [
   'instruction',
+  'branch',
   'vmExit',
   'register',
   'label',
@@ -94,7 +95,7 @@ function classify(analysis: Analysis, token: SyntaxToken, bits: 16 | 32 | 64): C
   const name = nameOf(token);
   if (token.kind === 'mnemonic') {
     if (analysis.macros.has(name) || analysis.preprocessorMacros.has(name)) return classOf('macro');
-    return classOf(alwaysExits(name, bits) ? 'vmExit' : 'instruction');
+    return classOf(instructionType(name, bits));
   }
   if (token.kind === 'symbol') {
     if (analysis.preprocessorMacros.has(name)) return classOf('enumMember', READONLY);
@@ -107,17 +108,22 @@ function classify(analysis: Analysis, token: SyntaxToken, bits: 16 | 32 | 64): C
   return BY_KIND[token.kind];
 }
 
-const exiting = new Map<string, boolean>();
+/** Where control may go elsewhere, or ends. */
+const BRANCH =
+  /^(j[a-z]+|loop(n?[ez])?|l?(call|jmp)[lqw]?|l?retf?[lqw]?|hlt|syscall|sys(enter|exit|ret)[lq]?|int[13o]?|iret[dlqw]?|ud[012])$/i;
 
-/** Instructions that leave a guest whatever the controls say, and the hypercall of the other vendor. */
-function alwaysExits(name: string, bits: 16 | 32 | 64): boolean {
+const types = new Map<string, TypeName>();
+
+/** Instructions that leave a guest whatever the controls say, and the hypercall of the other vendor, stand out. */
+function instructionType(name: string, bits: 16 | 32 | 64): TypeName {
   const key = `${bits} ${name}`;
-  let exits = exiting.get(key);
-  if (exits === undefined) {
+  let type = types.get(key);
+  if (type === undefined) {
     const [mnemonic] = instructionsNamed(name, bits, 'att');
-    const conditions = mnemonic === undefined ? undefined : exitsOf(mnemonic);
-    exits = mnemonic === 'vmmcall' || (conditions?.vmx !== undefined && conditions.vmx.control === undefined);
-    exiting.set(key, exits);
+    const vmx = mnemonic === undefined ? undefined : exitsOf(mnemonic)?.vmx;
+    const alwaysExits = mnemonic === 'vmmcall' || (vmx !== undefined && vmx.control === undefined);
+    type = alwaysExits ? 'vmExit' : BRANCH.test(name) ? 'branch' : 'instruction';
+    types.set(key, type);
   }
-  return exits;
+  return type;
 }
