@@ -83,7 +83,10 @@ export function startServer(connection: Connection, { files, platform }: ServerS
     ({ uri, text }: SavedSource) => void checkSaved(uri, text),
   );
   connection.onNotification(SOURCE_CHANGED, ({ uri }: FileReference) => fileChanged(fileOfUri(uri)));
-  files.onArrival = fileChanged;
+  files.onArrival = (file) => {
+    workspace.fileArrived(file);
+    publisher.scheduleAll();
+  };
   for (const { method, answer } of features)
     connection.onRequest(method, (parameters: unknown) => answer(workspace, parameters));
   connection.listen();

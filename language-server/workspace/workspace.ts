@@ -66,7 +66,12 @@ export class Workspace {
   /** A file changed on disk, came or went. */
   fileChanged(file: string): void {
     this.files.forget(file);
-    this.readIncludes(file);
+    this.fileArrived(file);
+  }
+
+  /** The content of a file that had to be asked for is there. */
+  fileArrived(file: string): void {
+    if (isAssembly(file)) this.readIncludes(file);
     this.invalidate(file);
   }
 
