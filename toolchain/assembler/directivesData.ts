@@ -4,6 +4,7 @@ import { decodeString } from './directiveArguments.js';
 import type { Directive } from './directives.js';
 import { constantValue } from './expression.js';
 import { fitsEither } from './encode.js';
+import { extendedPrecision } from './extendedPrecision.js';
 import { writeInteger } from './integers.js';
 import type { Fixup } from './sections.js';
 import { AssemblyError } from './source.js';
@@ -196,38 +197,13 @@ function wideStrings(size: 2 | 4 | 8): Directive {
 function extendedFloats(size: (bits: 32 | 64) => number): Directive {
   return (assembly, args) => {
     for (const { text, start, end } of args.parts()) {
-      const value = Number(text.replace(/^0[a-zA-Z]/, ''));
-      if (text === '' || Number.isNaN(value))
-        throw new AssemblyError(`bad floating-point number '${text}'`, start, end);
+      const value = extendedPrecision(text.replace(/^0[a-zA-Z]/, ''));
+      if (!value) throw new AssemblyError(`bad floating-point number '${text}'`, start, end);
       const bytes = new Uint8Array(size(assembly.options.bits));
-      bytes.set(extendedPrecision(value));
+      bytes.set(value);
       assembly.emitBytes(args.source, bytes);
     }
   };
-}
-
-/** SDM 1, 4.2.2: sign and exponent of 16 bits above a significand of 64 with an explicit integer bit. */
-function extendedPrecision(value: number): Uint8Array {
-  const double = new DataView(new ArrayBuffer(8));
-  double.setFloat64(0, value);
-  const bits = double.getBigUint64(0);
-  const sign = bits >> 63n;
-  const exponent = (bits >> 52n) & 0x7ffn;
-  const fraction = bits & 0xfffffffffffffn;
-  const bytes = new Uint8Array(10);
-  if (exponent === 0n && fraction === 0n) {
-    writeInteger(bytes, 8, 2, sign << 15n);
-    return bytes;
-  }
-  let significand = (fraction | (exponent === 0n ? 0n : 1n << 52n)) << 11n;
-  let power = exponent === 0x7ffn ? 0x7fffn : (exponent === 0n ? 1n : exponent) - 1023n + 16383n;
-  while (significand >> 63n === 0n) {
-    significand <<= 1n;
-    power--;
-  }
-  writeInteger(bytes, 0, 8, significand);
-  writeInteger(bytes, 8, 2, (sign << 15n) | power);
-  return bytes;
 }
 
 export const dataDirectives: Readonly<Record<string, Directive>> = {

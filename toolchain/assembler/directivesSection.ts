@@ -117,7 +117,9 @@ const version: Directive = (assembly, args) => {
   const bytes = new Uint8Array(12 + Math.ceil(name.length / 4) * 4);
   bytes.set([name.length, 0, 0, 0, 0, 0, 0, 0, 1]);
   bytes.set(name, 12);
-  const chunk = assembly.sectionNamed('.note').subsection(0);
+  const section = assembly.sectionNamed('.note');
+  section.alignment = Math.max(section.alignment, 4);
+  const chunk = section.subsection(0);
   chunk.add({ kind: 'bytes', source: args.source, bytes, fixups: [], size: bytes.length });
 };
 

@@ -325,12 +325,7 @@ function setMemory(
   const constant = displacement ? constantValue(displacement) : 0n;
   if (displacement && (isRipRelative || constant === undefined)) {
     instruction.memoryDisplSize = addressBits / 8;
-    const range =
-      addressBits === 64 && kind !== 'mem_offs'
-        ? 'signed'
-        : kind === 'mem_offs' && addressBits === 64
-          ? 'truncate'
-          : 'either';
+    const range = displacementRange(addressBits, kind === 'mem_offs', isNarrowLea(form));
     pending.push({
       field: 'displacement',
       expression: displacement,
@@ -339,15 +334,27 @@ function setMemory(
     });
     return true;
   }
+  const value = BigInt.asIntN(64, constant!);
+  const isCut = isNarrowLea(form) && fitsEither(value, 32);
   return setConstantDisplacement(
     instruction,
     form.isEvex,
     memory,
-    BigInt.asIntN(64, constant!),
+    isCut ? BigInt.asIntN(32, value) : value,
     addressBits,
     kind === 'mem_offs',
     wantedDisplacement,
   );
+}
+
+/** `lea` to a register of 32 bits: the upper half of the address does not count. */
+const isNarrowLea = ({ mnemonic, kinds }: Match['form']): boolean =>
+  mnemonic === 'lea' && kinds[0] !== 'r64_reg';
+
+function displacementRange(addressBits: Bits, isAbsolute: boolean, isNarrow: boolean): Fixup['range'] {
+  if (addressBits !== 64) return 'either';
+  if (isAbsolute) return 'truncate';
+  return isNarrow ? 'either' : 'signed';
 }
 
 function addressWidth({ base, index }: MemoryOperand, bits: Bits): Bits {

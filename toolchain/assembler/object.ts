@@ -50,11 +50,11 @@ const VISIBILITIES = {
 /** Relocations that make their symbol one of thread storage. */
 const THREAD_RELOCATIONS = {
   64: new Set<number>([
-    ...[R_X86_64.TLSGD, R_X86_64.GOTTPOFF, R_X86_64.TPOFF32, R_X86_64.TPOFF64],
+    ...[R_X86_64.TLSGD, R_X86_64.TLSLD, R_X86_64.GOTTPOFF, R_X86_64.TPOFF32, R_X86_64.TPOFF64],
     ...[R_X86_64.DTPOFF32, R_X86_64.DTPOFF64, R_X86_64.GOTPC32_TLSDESC, R_X86_64.TLSDESC_CALL],
   ]),
   32: new Set<number>([
-    ...[R_386.TLS_IE, R_386.TLS_GOTIE, R_386.TLS_LE, R_386.TLS_GD],
+    ...[R_386.TLS_LDM, R_386.TLS_IE, R_386.TLS_GOTIE, R_386.TLS_LE, R_386.TLS_GD],
     ...[R_386.TLS_LDO_32, R_386.TLS_LE_32],
   ]),
 } as const;
@@ -137,7 +137,7 @@ class ObjectMaker {
       for (const { symbol } of relocations) if (symbol instanceof AssemblySymbol) needed.add(symbol);
     }
     const all = [...this.assembly.symbols.symbols.values()];
-    const wanted = all.filter((symbol) => needed.has(symbol) || isListed(symbol));
+    const wanted = all.filter((symbol) => needed.has(symbol) || (isListed(symbol) && !isOtherName(symbol)));
     const isLocal = (symbol: AssemblySymbol): boolean => symbol.binding === 'local' && isKnown(symbol);
     const { fileName } = this.assembly;
     if (fileName !== undefined) this.symbols.push(fileSymbol(fileName));
@@ -181,7 +181,9 @@ class ObjectMaker {
       const { sizeExpression } = symbol.sizeExpression ? symbol : model;
       const size = common ? common.size : sizeExpression ? evaluateNumber(sizeExpression) : 0n;
       const ownType = SYMBOL_TYPES[type === 'notype' ? model.type : type];
-      this.symbols[this.symbols.length - 1] = { ...fixed, type: ownType, size, ...this.valueOf(symbol) };
+      const made = { ...fixed, type: ownType, size, ...this.valueOf(symbol) };
+      this.symbols[this.symbols.length - 1] = made;
+      for (const version of symbol.versions) this.symbols.push({ ...made, name: version });
     });
   }
 
@@ -211,7 +213,7 @@ class ObjectMaker {
       type: SECTION_TYPES[flags.type],
       flags: flagBits(section),
       alignment,
-      entrySize: flags.entrySize ?? 0,
+      entrySize: flags.entrySize ?? (/_array$/.test(flags.type) ? this.assembly.options.bits / 8 : 0),
       bytes,
       size,
       relocations: relocations.map((relocation) => this.relocation(relocation)),
@@ -324,6 +326,19 @@ const isKnown = ({ location, value, common }: AssemblySymbol): boolean =>
 function isListed(symbol: AssemblySymbol): boolean {
   if (symbol.name.startsWith('.L') || symbol.type === 'section') return false;
   return isKnown(symbol) || symbol.binding !== 'local' || symbol.type !== 'notype';
+}
+
+/** `name = undefined + 4`: uses of the name refer to the other symbol. */
+function isOtherName({ value }: AssemblySymbol): boolean {
+  if (!value || value.kind === 'constant') return false;
+  try {
+    const { plus, minus } = evaluate(value);
+    return minus.length === 0 && plus.length === 1 && !plus[0].location;
+  } catch (error) {
+    // What is wrong is told when the symbol gets its value.
+    if (error instanceof AssemblyError) return false;
+    throw error;
+  }
 }
 
 function fileSymbol(name: string): ObjectSymbol {

@@ -119,7 +119,9 @@ export function resolveField(fixup: Fixup, value: Value, place: FieldPlace, bits
   if (isRelative && isKnown(plus, value, place, minus !== undefined))
     return { value: targetOffset(plus) + addend - BigInt(place.field) };
   const type = known(typeOf(fixup, value, plus, isRelative, place, bits), value, size, impossible);
-  const { symbol, extra } = reduce(plus, value, isRelative, minus !== undefined, bits);
+  // As an immediate the GOT's distance counts from the start of the instruction.
+  if (!isRelative && ownerOf(plus)?.name === GOT_SYMBOL) addend += BigInt(place.before.length);
+  const { symbol, extra } = reduce(plus, value, isRelative, minus !== undefined, bits, place.section);
   return { relocation: { offset: place.field, type, symbol, addend: addend + extra } };
 }
 
@@ -199,6 +201,7 @@ function reduce(
   isRelative: boolean,
   isDifference: boolean,
   bits: 32 | 64,
+  place: Section,
 ): { symbol: AssemblySymbol | Section; extra: bigint } {
   const owner = ownerOf(target);
   const section = target.location?.chunk.section;
@@ -208,6 +211,8 @@ function reduce(
     (owner.binding !== 'local' ||
       owner.type === 'ifunc' ||
       section.flags.tls ||
+      // Another object's group may be the one that is kept.
+      (section.flags.isComdat && section !== place) ||
       (relocation !== undefined && KEEPS_SYMBOL.test(relocation)) ||
       (section.flags.merge && (value !== 0n || isDifference || (isRelative && bits === 64))));
   return isFixedName ? { symbol: owner, extra: 0n } : { symbol: section, extra: targetOffset(target) };

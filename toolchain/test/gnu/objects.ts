@@ -1,5 +1,5 @@
 // Compares a relocatable object of ours with one of GNU as.
-import { SHF, SHT } from '../../elf/constants.js';
+import { SHF, SHT, STT } from '../../elf/constants.js';
 import { readObject } from '../../elf/objectFile.js';
 import type { ObjectFile, ObjectSection } from '../../elf/objectFile.js';
 import { relocationType } from '../../elf/relocationTypes.js';
@@ -78,9 +78,10 @@ function relocations(object: ObjectFile, section: ObjectSection): string[] {
 
 /** Symbols that others see. */
 function symbolDifferences(ours: ObjectFile, theirs: ObjectFile): string[] {
+  const signatures = new Set(theirs.groups.map(({ signature }) => signature));
   const table = (object: ObjectFile): string[] =>
     object.symbols
-      .filter(({ type, name }) => type !== 3 && type !== 4 && name !== '')
+      .filter(({ type, name }) => type !== STT.SECTION && type !== STT.FILE && !signatures.has(name))
       .map(({ name, value, size, binding, type, visibility, section }) => {
         const where = typeof section === 'number' ? object.sections[section].name : section;
         return `${name} ${where} ${value} size ${size} binding ${binding} type ${type} visibility ${visibility}`;
