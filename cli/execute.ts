@@ -6,7 +6,14 @@ import type { Machine, MachineEnd } from '../emulator/machine/machineTypes.js';
 import { Failures } from './failures.js';
 
 /** Exit statuses of the command line's contract (README). */
-export const ExitStatus = { DONE: 0, FAILED: 1, USAGE: 2, MACHINE_CHECK: 70, LIMIT: 75 } as const;
+export const ExitStatus = {
+  DONE: 0,
+  FAILED: 1,
+  USAGE: 2,
+  MACHINE_CHECK: 70,
+  LIMIT: 75,
+  HOST_FAILED: 255,
+} as const;
 
 /** Instructions between two looks at the clock and the limit. */
 const SLICE = 20_000_000;
@@ -64,6 +71,7 @@ function outcomeOf(end: MachineEnd, failures: Failures): Outcome {
     const cause = end.kind === 'tripleFault' ? `; ${failures.cause}` : '';
     return { status: ExitStatus.MACHINE_CHECK, explanation: explainEnd(end) + cause };
   }
+  if (status === ExitStatus.HOST_FAILED) return { status, explanation: failures.hostFault };
   const { explanation } = failures;
   // A value that the guest or its host chose as the status stands; a failure before a plain halt does not pass for success.
   if (end.kind === 'debugExit' || explanation === undefined) return { status, explanation };

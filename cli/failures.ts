@@ -1,11 +1,13 @@
 /** Observes what makes a run fail: triple faults, of the guest or of the machine, and refused VM entries. */
 import { explainEntryFailure } from '../debug-adapter/explain/ends.js';
-import { explainFaultAt } from '../debug-adapter/explain/faults.js';
-import { hex } from '../debug-adapter/explain/words.js';
+import { exceptionName, explainFaultAt } from '../debug-adapter/explain/faults.js';
+import { hex, worldName } from '../debug-adapter/explain/words.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import type { Fault } from '../emulator/cpu/fault.js';
 import type { World } from '../emulator/machine/machineTypes.js';
+import type { WorldSwitch } from '../emulator/machine/worldSwitch.js';
 import { ExitReason } from '../emulator/vmx/exitReasons.js';
+import { Field } from '../emulator/vmx/fields.js';
 
 interface RaisedFault {
   readonly fault: Fault;
@@ -29,9 +31,7 @@ export class Failures {
     machine.observers.onWorldSwitch = (event) => {
       if (event.exit?.reason === ExitReason.TRIPLE_FAULT && !event.exit.entryFailure) {
         const isRaised = this.raised?.world === 'guest' && this.raised.rip === event.rip;
-        // An exception that the host injected was not raised by an instruction.
-        const cause = isRaised ? this.cause : this.placeAt('guest', event.rip, event.csBase);
-        this.text ??= `the guest triple-faulted: ${cause}`;
+        this.text ??= `the guest triple-faulted: ${isRaised ? this.cause : this.injectedAt(event)}`;
       }
       return onWorldSwitch?.(event) ?? false;
     };
@@ -46,11 +46,23 @@ export class Failures {
     return this.text;
   }
 
+  /** What made the host give up: the exception that its code, or a handler's, raised last. */
+  get hostFault(): string | undefined {
+    return this.launch.host && this.raised?.world === 'root' ? `the host gave up: ${this.cause}` : undefined;
+  }
+
   /** The last exception that was raised, with its place. */
   get cause(): string {
     if (!this.raised) return 'no exception was raised';
     const { fault, world, rip, csBase } = this.raised;
     return explainFaultAt(fault, world, rip, this.lineOf(world, csBase + rip));
+  }
+
+  /** An exception that no instruction raised was injected by the VM entry; its field keeps the vector. */
+  private injectedAt({ vmcs, rip, csBase }: WorldSwitch): string {
+    const information = this.launch.machine.readVmcs(vmcs, Field.vmEntryInterruptionInformation.encoding);
+    const what = exceptionName(Number((information ?? 0n) & 0xffn));
+    return `${what}, injected by its host; in ${worldName('guest')} ${this.placeAt('guest', rip, csBase)}`;
   }
 
   /** `at 0x100000 (hello.S:9)`. */
@@ -60,8 +72,9 @@ export class Failures {
   }
 
   private lineOf(world: World, address: bigint): string | undefined {
-    const { guest, host } = this.launch;
-    const row = (world === 'root' && host ? host : guest).debugInfo.lineAt(address);
+    const { guest, host, handlers } = this.launch;
+    const programs = world === 'root' && host ? [host, handlers] : [guest];
+    const row = programs.map((program) => program?.debugInfo.lineAt(address)).find((found) => found);
     return row && `${row.file}:${row.line}`;
   }
 }

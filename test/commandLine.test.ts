@@ -118,6 +118,18 @@ describe('command line', () => {
         /Kernel panic:\n.*"memory=2097152": a guest has at least/,
       );
     });
+
+    it('255 when a handler faults, with the exception and its line', async () => {
+      const handlers = file(
+        'null.c',
+        handlersFile('HYPERCALL(60, "nap", nap);').replace('msleep(a0)', '*(int *)a0 = 1'),
+      );
+      await check(
+        ['run', guest('null.S', '\tmovl\t$60, %eax\n\tmovl\t$8, %ebx\n\tvmcall'), '--handlers', handlers],
+        255,
+        /^hyperstep: the host gave up: #PF page fault: a write to 0x8 .* in VMX root operation at 0x\w+ \(.*null\.c:4\)$/m,
+      );
+    });
   });
 
   describe('programs and hosts', () => {

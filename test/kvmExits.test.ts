@@ -25,6 +25,17 @@ describe('KVM host: VM exits', () => {
       );
     });
 
+    it('an exception that the host injects and the guest cannot take is named, too', async () => {
+      const { explanation } = await check(
+        '	lidt	no_idt(%rip)\n	movl	$0x123, %ecx\n	rdmsr\nno_idt:	.word	0\n	.quad	0',
+        { status: 70 },
+      );
+      assert.match(
+        explanation ?? '',
+        /^the guest triple-faulted: #GP, injected by its host; in the guest at 0x\w+ \(.*guest\.S:\d+\)$/,
+      );
+    });
+
     it('single steps trap behind instructions that exit, and behind those that do not', () =>
       check(
         `	leaq	stepped(%rip), %r14

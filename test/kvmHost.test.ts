@@ -6,14 +6,18 @@ import { call, check, MODES } from './kvmGuest.js';
 const ENOSYS = '0xfffffffffffffc18';
 const EPERM = '0xffffffffffffffff';
 
-/** Own hypercall 50: the sum of its operands, whatever their width. */
-const SUM = `#include <hyperstep/hypercall.h>
-static unsigned long sum(struct kvm_vcpu *vcpu, unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3)
+/** A handlers file with one hypercall that does this and returns 0. */
+const handler = (name: string, nr: number, statements: string): string => `#include <hyperstep/hypercall.h>
+static unsigned long ${name}(struct kvm_vcpu *vcpu, unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3)
 {
-	return a0 + a1 + a2 + a3;
+${statements}
+	return 0;
 }
-HYPERCALL(50, "sum", sum);
+HYPERCALL(${nr}, "${name}", ${name});
 `;
+
+/** Own hypercall 50: the sum of its operands, whatever their width. */
+const SUM = handler('sum', 50, '	return a0 + a1 + a2 + a3;');
 
 describe('KVM host', () => {
   describe('kvm_emulate_hypercall', () => {
@@ -158,14 +162,7 @@ halting:	.long	0
   });
 
   describe('handlers that sleep', () => {
-    const SLEEP = `#include <hyperstep/hypercall.h>
-static unsigned long nap(struct kvm_vcpu *vcpu, unsigned long a0, unsigned long a1, unsigned long a2, unsigned long a3)
-{
-	msleep(a0);
-	return 0;
-}
-HYPERCALL(60, "nap", nap);
-`;
+    const SLEEP = handler('nap', 60, '	msleep(a0);');
 
     it('block their vCPU and no other, which runs and makes calls of its own meanwhile', async () => {
       const { calls } = await check(
@@ -187,6 +184,18 @@ done:	.long	0
       assert.deepEqual(new Set(polls.map(({ vcpu, result }) => `${vcpu} ${result}`)), new Set(['1 0x0']));
       const during = polls.filter(({ virtualNs }) => virtualNs - nap.virtualNs < 5e6);
       assert.ok(during.length > 1000, `${during.length} calls of vCPU 1 while vCPU 0 slept`);
+    });
+
+    it('write to the host’s log as C’s printf does', async () => {
+      const cases: readonly [format: string, argument: string, text: string][] = [
+        ['[%-5d][%5d][%05d]', '3, -12, -42', '[3    ][  -12][-0042]'],
+        ['[%#lx][%#010lx][%X]', '0xfful, 0x1234ul, 0xabc', '[0xff][0x00001234][ABC]'],
+        ['[%-4s][%.2s][%c]', '"ab", "xyz", 99', '[ab  ][xy][c]'],
+        ['[%zu][%llu][%.3d][%i%%]', 'sizeof(int), ~0ull, 5, 1', '[4][18446744073709551615][005][1%]'],
+      ];
+      const lines = cases.map(([format, argument]) => `	printk("${format}\\n", ${argument});`).join('\n');
+      const { log } = await check(call(61), { results: ['0x0'] }, { handlers: handler('tell', 61, lines) });
+      for (const [, , text] of cases) assert.ok(log.includes(`] ${text}\n`), `${text} in ${log}`);
     });
 
     it('a kick does not end the sleep of a handler', async () => {

@@ -205,7 +205,7 @@ void msleep(unsigned int msecs);
 /* Virtual nanoseconds since the machine was switched on. */
 u64 sched_clock(void);
 
-/* A line in the host's log (COM2). %d %u %x %lx %llx %p %s %c, with width, 0 and #. */
+/* A line in the host's log (COM2). %d %i %u %x %X %p %s %c with h, l, ll, z; width, precision, and the flags - 0 #. */
 int printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void *memcpy(void *dest, const void *src, size_t n);

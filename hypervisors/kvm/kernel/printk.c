@@ -37,36 +37,49 @@ static void put_char(struct text_buffer *buffer, char c)
 	buffer->used++;
 }
 
-static void put_padded(struct text_buffer *buffer, const char *text, size_t length, int width, char pad)
+/* What stands between % and the conversion. */
+struct format_spec {
+	bool left;
+	bool zero;
+	bool alternate;
+	int width;
+	int precision; /* -1: none */
+	int longs;
+};
+
+static void put_padded(struct text_buffer *buffer, const char *text, size_t length, const struct format_spec *spec)
 {
-	for (int n = width - (int)length; n > 0; n--)
-		put_char(buffer, pad);
-	while (length--)
-		put_char(buffer, *text++);
+	int padding = spec->width - (int)length;
+
+	for (int n = padding; n > 0 && !spec->left; n--)
+		put_char(buffer, ' ');
+	for (size_t i = 0; i < length; i++)
+		put_char(buffer, text[i]);
+	for (int n = padding; n > 0 && spec->left; n--)
+		put_char(buffer, ' ');
 }
 
-static void put_number(struct text_buffer *buffer, u64 value, bool negative, unsigned int base, int width, char pad,
-		       bool prefix)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
+#define MOST_NUMBER 64
 
+static void put_number(struct text_buffer *buffer, u64 value, const char *sign, unsigned int base, const char *digits,
+		       const struct format_spec *spec)
+{
+	char text[MOST_NUMBER];
+	size_t at = sizeof(text);
+	size_t prefix = strlen(sign);
+	int least = spec->precision;
+
+	if (spec->zero && !spec->left && least < 0)
+		least = spec->width - (int)prefix;
 	do {
-		digits[--at] = "0123456789abcdef"[value % base];
+		text[--at] = digits[value % base];
 		value /= base;
 	} while (value);
-	if (prefix) {
-		put_char(buffer, '0');
-		put_char(buffer, 'x');
-		width -= 2;
-	}
-	if (negative && pad == '0') {
-		put_char(buffer, '-');
-		width--;
-	} else if (negative) {
-		digits[--at] = '-';
-	}
-	put_padded(buffer, digits + at, sizeof(digits) - at, width, pad);
+	while ((int)(sizeof(text) - at) < least && at > prefix)
+		text[--at] = '0';
+	at -= prefix;
+	memcpy(text + at, sign, prefix);
+	put_padded(buffer, text + at, sizeof(text) - at, spec);
 }
 
 static u64 next_unsigned(va_list *args, int longs)
@@ -79,56 +92,81 @@ static s64 next_signed(va_list *args, int longs)
 	return longs ? va_arg(*args, long) : va_arg(*args, int);
 }
 
+static void put_string(struct text_buffer *buffer, const char *text, const struct format_spec *spec)
+{
+	size_t length = 0;
+
+	if (!text)
+		text = "(null)";
+	while ((spec->precision < 0 || length < (size_t)spec->precision) && text[length])
+		length++;
+	put_padded(buffer, text, length, spec);
+}
+
+static const char *parse_digits(const char *fmt, int *value)
+{
+	for (*value = 0; *fmt >= '0' && *fmt <= '9'; fmt++)
+		*value = *value * 10 + (*fmt - '0');
+	return fmt;
+}
+
+static const char *parse_spec(const char *fmt, struct format_spec *spec)
+{
+	*spec = (struct format_spec){ .precision = -1 };
+	for (; *fmt == '-' || *fmt == '0' || *fmt == '#'; fmt++) {
+		spec->left |= *fmt == '-';
+		spec->zero |= *fmt == '0';
+		spec->alternate |= *fmt == '#';
+	}
+	fmt = parse_digits(fmt, &spec->width);
+	if (*fmt == '.')
+		fmt = parse_digits(fmt + 1, &spec->precision);
+	for (; *fmt == 'l' || *fmt == 'z' || *fmt == 'h'; fmt++)
+		spec->longs += *fmt != 'h';
+	return fmt;
+}
+
+/* NULL for a conversion that is none of ours: what its argument is cannot be known, so the rest stays as it is written. */
 static const char *put_conversion(struct text_buffer *buffer, const char *fmt, va_list *args)
 {
-	bool alternate = false;
-	char pad = ' ';
-	int width = 0, longs = 0;
+	static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+	struct format_spec spec;
 
-	for (; *fmt == '#' || *fmt == '0'; fmt++) {
-		if (*fmt == '#')
-			alternate = true;
-		else
-			pad = '0';
-	}
-	for (; *fmt >= '0' && *fmt <= '9'; fmt++)
-		width = width * 10 + (*fmt - '0');
-	for (; *fmt == 'l' || *fmt == 'z'; fmt++)
-		longs++;
-
+	fmt = parse_spec(fmt, &spec);
 	switch (*fmt) {
-	case 'd': {
-		s64 value = next_signed(args, longs);
+	case 'd':
+	case 'i': {
+		s64 value = next_signed(args, spec.longs);
 
-		put_number(buffer, value < 0 ? 0 - (u64)value : (u64)value, value < 0, 10, width, pad, false);
+		put_number(buffer, value < 0 ? 0 - (u64)value : (u64)value, value < 0 ? "-" : "", 10, lower, &spec);
 		break;
 	}
 	case 'u':
-		put_number(buffer, next_unsigned(args, longs), false, 10, width, pad, false);
+		put_number(buffer, next_unsigned(args, spec.longs), "", 10, lower, &spec);
 		break;
 	case 'x':
-		put_number(buffer, next_unsigned(args, longs), false, 16, width, pad, alternate);
+		put_number(buffer, next_unsigned(args, spec.longs), spec.alternate ? "0x" : "", 16, lower, &spec);
+		break;
+	case 'X':
+		put_number(buffer, next_unsigned(args, spec.longs), spec.alternate ? "0X" : "", 16, upper, &spec);
 		break;
 	case 'p':
-		put_number(buffer, (unsigned long)va_arg(*args, void *), false, 16, width, pad, true);
+		put_number(buffer, (unsigned long)va_arg(*args, void *), "0x", 16, lower, &spec);
 		break;
-	case 'c':
-		put_char(buffer, (char)va_arg(*args, int));
-		break;
-	case 's': {
-		const char *text = va_arg(*args, const char *);
+	case 'c': {
+		char c = (char)va_arg(*args, int);
 
-		if (!text)
-			text = "(null)";
-		put_padded(buffer, text, strlen(text), width, ' ');
+		put_padded(buffer, &c, 1, &spec);
 		break;
 	}
+	case 's':
+		put_string(buffer, va_arg(*args, const char *), &spec);
+		break;
 	case '%':
 		put_char(buffer, '%');
 		break;
-	default: /* not one of ours: shown as it is written */
-		put_char(buffer, '%');
-		return fmt;
+	default:
+		return NULL;
 	}
 	return fmt + 1;
 }
@@ -136,12 +174,16 @@ static const char *put_conversion(struct text_buffer *buffer, const char *fmt, v
 static int vsnprintf(char *text, size_t size, const char *fmt, va_list args)
 {
 	struct text_buffer buffer = { .text = text, .size = size };
+	bool understood = true;
 	va_list rest;
 
 	va_copy(rest, args);
 	while (*fmt) {
-		if (*fmt == '%')
-			fmt = put_conversion(&buffer, fmt + 1, &rest);
+		const char *next = *fmt == '%' && understood ? put_conversion(&buffer, fmt + 1, &rest) : NULL;
+
+		understood = understood && (next || *fmt != '%');
+		if (next)
+			fmt = next;
 		else
 			put_char(&buffer, *fmt++);
 	}
