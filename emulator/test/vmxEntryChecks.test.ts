@@ -35,7 +35,7 @@ import {
   useSecondary,
   virtual8086,
 } from './vmxEntryStates.js';
-import { code, HOST_RIP, SECOND_VMCS, VMCS_REGION, vmStatus } from './vmxFixture.js';
+import { code, createFixture, HOST_RIP, SECOND_VMCS, VMCS_REGION, vmStatus } from './vmxFixture.js';
 
 // -------------------------------------------------------------- one violation for each rule
 
@@ -383,6 +383,20 @@ describe('VM-entry checks', () => {
       });
     }
   }
+
+  it('are made again for a VMCS that has entered before, when something that they read has changed', () => {
+    const fixture = createFixture();
+    for (const [id, change] of Object.entries(cases)) {
+      fixture.reset();
+      fixture.makeCurrent();
+      assert.equal(fixture.execute(code.vmlaunch), Cold.SWITCHED);
+      assert.equal(fixture.execute(code.vmcall), Cold.SWITCHED);
+      change(fixture);
+      fixture.execute(code.vmresume);
+      assert.equal(fixture.failures.length, 1, id);
+      assert.equal(fixture.failures[0].detail.split(':')[0], forestalled[id] ?? id);
+    }
+  });
 
   it('load MSRs after the checks; a refused one fails the entry with reason 34 and its number', () => {
     const list = both(set('vmEntryMsrLoadCount', 2), set('vmEntryMsrLoadAddress', 0xa000), ({ poke }) => {

@@ -5,6 +5,7 @@ import type { EntryFailure, VmcsAccess, WorldSwitch } from '../machine/worldSwit
 import { NO_APIC_WRITE } from './apic/apicWrite.js';
 import { VirtualApic } from './apic/virtualApic.js';
 import { Primary, Secondary } from './controls.js';
+import { PassedChecks } from './entry/passedChecks.js';
 import { Field } from './fields.js';
 import { PhysicalMemory } from './physicalMemory.js';
 import { ROOT_CONTEXT, TranslationContexts } from './translationContexts.js';
@@ -27,6 +28,7 @@ export class VmxContext {
   aborted: Fatal | undefined;
   /** The event on its way through the IDT, or undefined: what IDT-vectoring information is made of. */
   delivery: InjectedEvent | undefined;
+  readonly passedChecks: PassedChecks;
   readonly virtualApic = new VirtualApic(this);
   /** Offset of the virtual APIC register that the operation under way has written. */
   apicWrite = NO_APIC_WRITE;
@@ -39,6 +41,7 @@ export class VmxContext {
     readonly hooks: VmxHooks,
   ) {
     this.physical = new PhysicalMemory(processor.memory);
+    this.passedChecks = new PassedChecks(processor.memory);
     this.current = new Vmcs(processor.memory, 0);
   }
 

@@ -1,4 +1,5 @@
 /** The VMX-preemption timer, SDM 3C 26.5.1: it counts down with every tick of the TSC. */
+import { layout } from '../cpu/layout.js';
 import type { VmxContext } from './context.js';
 import { Exit, Pin } from './controls.js';
 import { Field } from './fields.js';
@@ -30,6 +31,9 @@ export function stopPreemptionTimer(context: VmxContext): void {
 }
 
 /** Virtual time at which the timer reaches zero, or Infinity. */
-export function preemptionDeadline({ processor: { state } }: VmxContext): number {
-  return state.preemptionDeadline === OFF ? Infinity : Number(state.preemptionDeadline);
+export function preemptionDeadline({ processor: { memory } }: VmxContext): number {
+  // Asked at every instruction boundary of a guest: no bigint.
+  const low = memory.u32[layout.preemptionDeadline >> 2];
+  const high = memory.u32[(layout.preemptionDeadline >> 2) + 1];
+  return low === 0 && high === 0 ? Infinity : high * 2 ** 32 + low;
 }

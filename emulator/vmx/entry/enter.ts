@@ -65,8 +65,9 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
   }
 
   const entry = new EntryView(vmcs, state, context.physical);
-  for (const { rules, outcome } of entryStages) {
-    const violated = firstViolation(rules, entry);
+  const known = context.passedChecks.has(entry);
+  for (const { rules, changing, outcome } of entryStages) {
+    const violated = firstViolation(known ? changing : rules, entry);
     if (!violated) continue;
     if ('vmInstructionError' in outcome)
       return refuse(context, outcome.vmInstructionError, describe(violated));
@@ -78,6 +79,7 @@ export function enterGuest(context: VmxContext, mnemonic: 'VMLAUNCH' | 'VMRESUME
   if (entry.entry & Entry.loadDebugControls && vmcs.read(Field.guestDr7) & DR7_ENABLES) {
     return { kind: 'unimplemented', what: 'hardware breakpoints (DR7 of the guest enables one)' };
   }
+  if (!known) context.passedChecks.note(entry);
   loadGuestState(context, entry);
   state.vmxOperation = VmxOperation.NON_ROOT;
   const refusedMsr = loadMsrs(

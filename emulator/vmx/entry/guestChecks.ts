@@ -4,12 +4,17 @@ import { guestNonRegisterRules, guestPdpteRules } from './guestNonRegisterChecks
 import { guestSegmentRules } from './guestSegmentChecks.js';
 import type { EntryRule } from './rules.js';
 
+/** On RIP, RFLAGS, activity, interruptibility, debug exceptions, the link pointer, PDPTEs. */
+export const changingGuestChecks: readonly EntryRule[] = [
+  ...guestRipRules,
+  ...guestNonRegisterRules,
+  ...guestPdpteRules,
+];
+
 /** In the manual's order. */
 export const guestChecks: readonly EntryRule[] = [
   ...guestRegisterRules,
   ...guestSegmentRules,
   ...guestDescriptorTableRules,
-  ...guestRipRules,
-  ...guestNonRegisterRules,
-  ...guestPdpteRules,
+  ...changingGuestChecks,
 ];

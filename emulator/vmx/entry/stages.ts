@@ -2,7 +2,7 @@
 import { ExitReason } from '../exitReasons.js';
 import { VmError } from '../instructionErrors.js';
 import { controlChecks } from './controlChecks.js';
-import { guestChecks } from './guestChecks.js';
+import { changingGuestChecks, guestChecks } from './guestChecks.js';
 import { hostChecks } from './hostChecks.js';
 import type { EntryRule } from './rules.js';
 
@@ -15,6 +15,8 @@ export type EntryOutcome = { readonly vmInstructionError: number } | { readonly 
 interface Stage {
   readonly stage: EntryStage;
   readonly rules: readonly EntryRule[];
+  /** Those whose fields change from entry to entry; the others need no check while what they read is as it was. */
+  readonly changing: readonly EntryRule[];
   readonly outcome: EntryOutcome;
 }
 
@@ -23,12 +25,19 @@ export const entryStages: readonly Stage[] = [
   {
     stage: 'VMX controls',
     rules: controlChecks,
+    changing: [],
     outcome: { vmInstructionError: VmError.ENTRY_INVALID_CONTROL_FIELD },
   },
   {
     stage: 'host state',
     rules: hostChecks,
+    changing: [],
     outcome: { vmInstructionError: VmError.ENTRY_INVALID_HOST_STATE },
   },
-  { stage: 'guest state', rules: guestChecks, outcome: { exitReason: ExitReason.INVALID_STATE } },
+  {
+    stage: 'guest state',
+    rules: guestChecks,
+    changing: changingGuestChecks,
+    outcome: { exitReason: ExitReason.INVALID_STATE },
+  },
 ];
