@@ -1,5 +1,6 @@
 import { Register, RegisterExt } from 'iced-x86';
 import { constantValue } from './expression.js';
+import type { Expression } from './expression.js';
 import { registerBits, registerByName } from './instructionTable.js';
 import type { InstructionForm, OperandKindName } from './instructionTable.js';
 import type { MnemonicMeaning } from './mnemonics.js';
@@ -335,7 +336,7 @@ function fitsMemory(
   if (kind === 'dx') return memory.base === Register.DX && memory.displacement === undefined;
   if (memory.base === Register.DX) return false;
   if (kind in STRING_KINDS) return fitsString(kind, memory);
-  if (kind === 'mem_offs') return !memory.hasParentheses;
+  if (kind === 'mem_offs') return !memory.hasParentheses && !isGotEntry(memory.displacement);
   if (/^(jmp|call)$/.test(form.mnemonic) && !memory.indirect && !memory.hasParentheses) return false;
   // `movq (…),%xmm0` is the load of the vector unit.
   if (/^v?movq$/.test(form.mnemonic) && kind === 'r64_or_mem') return false;
@@ -347,6 +348,10 @@ function fitsMemory(
     kind.endsWith('_or_mem') || kind.endsWith('_or_mem_mpx') || kind.startsWith('mem') || kind === 'sibmem'
   );
 }
+
+/** GNU as loads GOT entries by ModRM, which the linker may relax. */
+const isGotEntry = (displacement: Expression | undefined): boolean =>
+  displacement?.kind === 'relocated' && displacement.relocation === 'got';
 
 function fitsString(kind: OperandKindName, memory: MemoryOperand): boolean {
   const isPlain = memory.index === Register.None || RegisterExt.isGPR8(memory.index);

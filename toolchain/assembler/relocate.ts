@@ -213,7 +213,9 @@ function reduce(
       section.flags.tls ||
       // Another object's group may be the one that is kept.
       (section.flags.isComdat && section !== place) ||
-      (relocation !== undefined && KEEPS_SYMBOL.test(relocation)) ||
+      (relocation !== undefined &&
+        KEEPS_SYMBOL.test(relocation) &&
+        (bits === 64 || relocation !== 'gotoff')) ||
       (section.flags.merge && (value !== 0n || isDifference || (isRelative && bits === 64))));
   return isFixedName ? { symbol: owner, extra: 0n } : { symbol: section, extra: targetOffset(target) };
 }
