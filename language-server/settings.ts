@@ -2,6 +2,8 @@
 export interface AssemblySettings {
   /** Folders for `#include <…>` besides the file's own. */
   readonly includeFolders: readonly string[];
+  /** Preprocessor macros, as `-D` of a compiler defines them. */
+  readonly defines: Readonly<Record<string, string>>;
   /** Code that runs in a deprivileged kernel: its sensitive instructions are flagged. */
   readonly deprivileged: boolean;
   /** The mode in which a file begins. */
@@ -17,6 +19,7 @@ export interface AssemblySettings {
 
 export const DEFAULT_SETTINGS: AssemblySettings = {
   includeFolders: [],
+  defines: {},
   deprivileged: false,
   bits: 64,
   vendor: 'intel',
@@ -29,6 +32,11 @@ const isObject = (value: unknown): value is Json => typeof value === 'object' &&
 const flag = (value: unknown, otherwise: boolean): boolean =>
   typeof value === 'boolean' ? value : otherwise;
 
+const texts = (value: unknown): Record<string, string> =>
+  isObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]))
+    : {};
+
 /** Settings as the client sends them: what is missing or of another type keeps its default. */
 export function readSettings(sent: unknown, extraFolders: readonly string[]): AssemblySettings {
   const from = isObject(sent) ? sent : {};
@@ -37,6 +45,7 @@ export function readSettings(sent: unknown, extraFolders: readonly string[]): As
   const { inlayHints } = DEFAULT_SETTINGS;
   return {
     includeFolders: [...folders.filter((folder) => typeof folder === 'string'), ...extraFolders],
+    defines: texts(from.defines),
     deprivileged: flag(from.deprivileged, DEFAULT_SETTINGS.deprivileged),
     bits: from.mode === 'protected' ? 32 : 64,
     vendor: from.vendor === 'amd' ? 'amd' : 'intel',

@@ -145,6 +145,7 @@ export class Workspace {
       fileName: file,
       source,
       bits: this.settings.bits,
+      defines: this.settings.defines,
       readInclude: (path, fromFile) => this.readInclude(path, fromFile),
     });
     this.analyses.set(file, { analysis, isStale: false });
