@@ -101,6 +101,22 @@ export class FunctionBuilder {
     this.store(value.type === ValueType.i32 ? 0x3a : 0x3c, address, value, offset);
   }
 
+  /** Copies bytes as memmove does. */
+  memoryCopy(destination: Expression, source: Expression, length: Expression): void {
+    for (const operand of [destination, source, length]) operand.emit(this.code);
+    this.code.byte(0xfc);
+    this.code.unsigned(10);
+    this.code.byte(0);
+    this.code.byte(0);
+  }
+  /** Fills bytes with the low byte of `value`. */
+  memoryFill(destination: Expression, value: Expression, length: Expression): void {
+    for (const operand of [destination, value, length]) operand.emit(this.code);
+    this.code.byte(0xfc);
+    this.code.unsigned(11);
+    this.code.byte(0);
+  }
+
   /** A block: branching to its label leaves it. */
   block(body: (label: Label) => void): void {
     this.nested(0x02, body);

@@ -7,7 +7,7 @@ import { i32, i64 } from '../../wasm/expression.js';
 import type { FunctionBuilder } from '../../wasm/functionBuilder.js';
 import { layout } from '../layout.js';
 import { Access } from '../seams.js';
-import type { MemoryPlace } from '../semantics/emitter.js';
+import type { MemoryPlace, Place } from '../semantics/emitter.js';
 import { memoryAt } from '../semantics/memoryPlace.js';
 import type { InstructionShape } from '../semantics/shape.js';
 import type { EmitterFunctions } from './recordEmitter.js';
@@ -34,6 +34,10 @@ export class FunctionEmitter extends RecordEmitter {
   protected leave(code: number): void {
     this.f.store32(ZERO, i32.constant(code), layout.exitCode);
     this.f.return(i32.constant(ShapeResult.LEFT));
+  }
+
+  override get spareBudget(): Place | undefined {
+    return memoryAt(this.f, ZERO, layout.budget, 4);
   }
 
   private get rip(): Expression {
@@ -91,6 +95,10 @@ export class CarefulEmitter extends FunctionEmitter {
     private readonly careful: CarefulFunctions,
   ) {
     super(f, shape, careful);
+  }
+
+  override get spareBudget(): Place | undefined {
+    return undefined;
   }
 
   protected override access(linear: Expression, size: number, access: number): MemoryPlace {

@@ -214,8 +214,11 @@ function emitCall(frame: SwitchFrame, shapeType: number): void {
   const result = f.temporary(i32.type);
   frame.storeFlags();
   f.store64(ZERO, frame.rip(), layout.rip);
+  f.store32(ZERO, frame.budget, layout.budget);
   f.callIndirect(result, shapeType, i32.load16U(record, field.shape), [record]);
   frame.loadFlags();
+  // A repeated string instruction spends for its iterations.
+  f.set(frame.budget, i32.load(ZERO, layout.budget));
   f.if(i32.eq(result, i32.add(record, i32.constant(RECORD_SIZE))), () => {
     f.set(record, result);
     f.branch(frame.dispatch);

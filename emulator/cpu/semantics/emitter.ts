@@ -29,6 +29,8 @@ export interface MemoryPlace extends Place {
   part(offset: number, size: number): Place;
   /** Completes a write made through parts. */
   finish(): void;
+  /** Byte offset in the linear memory of an access whose whole page allows what it does, i32. */
+  readonly host?: Expression;
 }
 
 /** Which segment an access goes through: that of a memory operand, SS, or the ES of a string destination. */
@@ -92,6 +94,14 @@ export abstract class Emitter {
   abstract checkTarget(target: Expression): void;
   /** The same for the relative target; emits nothing where it always holds. */
   abstract checkRelativeTarget(): void;
+
+  /**
+   * Instructions that may retire beyond this one, i32: the iterations of a repeated string instruction may use them up.
+   * Undefined where it makes one iteration at a time.
+   */
+  get spareBudget(): Place | undefined {
+    return undefined;
+  }
 
   // ---- built on that
 

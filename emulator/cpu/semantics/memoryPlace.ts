@@ -49,5 +49,6 @@ export function tlbAccess(
     ...memoryAt(f, host, 0, size),
     part: (offset, partSize) => memoryAt(f, host, offset, partSize),
     finish: () => undefined,
+    host,
   };
 }
