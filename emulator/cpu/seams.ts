@@ -284,10 +284,25 @@ export interface InterruptController {
   /** Ends the service of the highest vector, as a write of the EOI register does. */
   endOfInterrupt(): void;
   nmiPending: boolean;
+  /** An INIT message waits for an instruction boundary. */
+  initPending: boolean;
+  /** Vector of a STARTUP message, or -1. */
+  startupVector: number;
   readonly tpr: number;
   setTpr(value: number): void;
   /** APIC base MSR writes. */
   setBase(value: bigint): void;
+  /** INIT state of the registers; the base address and mode stay (SDM 3A 11.4.7.3). */
+  reset(): void;
+  /** RDMSR of 800H-8FFH; undefined: #GP(0). */
+  readX2apic(msr: number): bigint | undefined;
+  /** WRMSR of 800H-8FFH; false: #GP(0). */
+  writeX2apic(msr: number, value: bigint): boolean;
+  /** IA32_TSC_DEADLINE, in TSC units; the TSC is virtual time + `tscAdjust`. */
+  readonly tscDeadline: bigint;
+  setTscDeadline(tsc: bigint, tscAdjust: bigint): void;
+  /** IA32_TSC_ADJUST changed. */
+  tscMoved(tscAdjust: bigint): void;
 }
 
 /**

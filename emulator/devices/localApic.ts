@@ -1,73 +1,38 @@
-/** Local APIC in xAPIC mode (SDM 3A chapter 11), of a platform with one processor. */
+/** Local APIC in xAPIC and x2APIC mode (SDM 3A chapter 11). */
 import type { InterruptController } from '../cpu/seams.js';
-import type { VirtualClock } from './virtualClock.js';
+import type { ApicBus, InterruptMessage, InterruptReceiver } from './apicBus.js';
+import {
+  APIC_DEFAULT_BASE,
+  ApicBase,
+  ApicError,
+  DeliveryMode,
+  LVT_MASKED,
+  LVT_WRITABLE,
+  Register,
+  Shorthand,
+  SVR_ENABLE,
+  timerMode,
+  TimerMode,
+  VERSION,
+} from './apicRegisters.js';
 import { ApicTimer } from './apicTimer.js';
 import type { MemoryDevice } from './device.js';
+import { VectorSet } from './vectorSet.js';
+import type { VirtualClock } from './virtualClock.js';
 
-/** Register offsets, SDM 3A table 11-1. */
-const Register = {
-  ID: 0x20,
-  VERSION: 0x30,
-  TPR: 0x80,
-  APR: 0x90,
-  PPR: 0xa0,
-  EOI: 0xb0,
-  LDR: 0xd0,
-  DFR: 0xe0,
-  SVR: 0xf0,
-  ISR: 0x100,
-  TMR: 0x180,
-  IRR: 0x200,
-  ESR: 0x280,
-  ICR_LOW: 0x300,
-  ICR_HIGH: 0x310,
-  LVT_TIMER: 0x320,
-  LVT_THERMAL: 0x330,
-  LVT_PERFORMANCE: 0x340,
-  LVT_LINT0: 0x350,
-  LVT_LINT1: 0x360,
-  LVT_ERROR: 0x370,
-  INITIAL_COUNT: 0x380,
-  CURRENT_COUNT: 0x390,
-  DIVIDE: 0x3e0,
-} as const;
+/** The 8259's output, where LINT0 is wired as ExtINT. */
+export interface ExternalInterrupts {
+  /** The vector that `acknowledge` would answer, or -1. */
+  pendingVector(): number;
+  acknowledge(): number;
+}
 
-/** Version 0x14, six LVT entries (SDM 3A 11.4.8). */
-const VERSION = 0x0005_0014;
-const SVR_ENABLE = 1 << 8;
-const LVT_MASKED = 1 << 16;
-const LVT_PERIODIC = 1 << 17;
-/** Writable bits of each local vector table entry (SDM 3A figure 11-8). */
-const LVT_WRITABLE: Readonly<Record<number, number>> = {
-  [Register.LVT_TIMER]: 0x3_00ff,
-  [Register.LVT_THERMAL]: 0x1_07ff,
-  [Register.LVT_PERFORMANCE]: 0x1_07ff,
-  [Register.LVT_LINT0]: 0x1_a7ff,
-  [Register.LVT_LINT1]: 0x1_a7ff,
-  [Register.LVT_ERROR]: 0x1_00ff,
-};
-
-const ESR_SEND_ILLEGAL_VECTOR = 1 << 5;
-const ESR_ILLEGAL_REGISTER = 1 << 7;
-
-const BASE_GLOBAL_ENABLE = 1n << 11n;
-const BASE_BOOTSTRAP = 1n << 8n;
-export const APIC_DEFAULT_BASE = 0xfee0_0000n;
-
-const DeliveryMode = {
-  FIXED: 0,
-  LOWEST_PRIORITY: 1,
-  SMI: 2,
-  NMI: 4,
-  INIT: 5,
-  STARTUP: 6,
-  EXTINT: 7,
-} as const;
-const Shorthand = { NONE: 0, SELF: 1, ALL: 2, ALL_BUT_SELF: 3 } as const;
-
-export class LocalApic implements InterruptController, MemoryDevice {
+export class LocalApic implements InterruptController, MemoryDevice, InterruptReceiver {
   nmiPending = false;
-  private readonly id = 0;
+  initPending = false;
+  /** Vector of a STARTUP message that was not taken yet, or -1. */
+  startupVector = -1;
+  physicalPage = Number(APIC_DEFAULT_BASE >> 12n);
   private taskPriority = 0;
   private logicalDestination = 0;
   private destinationFormat = 0xffff_ffff;
@@ -76,60 +41,90 @@ export class LocalApic implements InterruptController, MemoryDevice {
   private errorsSinceWrite = 0;
   private commandLow = 0;
   private commandHigh = 0;
-  private readonly inService = new Uint32Array(8);
-  private readonly requested = new Uint32Array(8);
+  private readonly inService = new VectorSet();
+  private readonly requested = new VectorSet();
+  private readonly levelTriggered = new VectorSet();
   private readonly localVectors = new Map<number, number>();
   private readonly timer: ApicTimer;
   private enabled = true;
-  physicalPage = Number(APIC_DEFAULT_BASE >> 12n);
+  private x2apic = false;
 
+  /** @param moved the register page is decoded elsewhere, or not at all. */
   constructor(
+    readonly id: number,
     private readonly clock: VirtualClock,
+    private readonly bus: ApicBus,
     private readonly moved: (device: LocalApic) => void,
+    private readonly external?: ExternalInterrupts,
   ) {
     this.timer = new ApicTimer(
       clock,
-      () => (this.localVectors.get(Register.LVT_TIMER)! & LVT_PERIODIC) !== 0,
-      () => {
-        const entry = this.localVectors.get(Register.LVT_TIMER)!;
-        if (!(entry & LVT_MASKED)) this.request(entry & 0xff);
-      },
+      () => timerMode(this.localVector(Register.LVT_TIMER)),
+      () => this.raiseLocal(Register.LVT_TIMER),
     );
+    bus.receivers.push(this);
     this.reset();
   }
 
   /** Power-up and INIT state, SDM 3A 11.4.7.1. */
   reset(): void {
-    this.inService.fill(0);
-    this.requested.fill(0);
+    this.inService.clear();
+    this.requested.clear();
+    this.levelTriggered.clear();
     for (const register of Object.keys(LVT_WRITABLE)) this.localVectors.set(Number(register), LVT_MASKED);
     this.taskPriority = this.logicalDestination = this.errorStatus = this.errorsSinceWrite = 0;
     this.commandLow = this.commandHigh = 0;
     this.destinationFormat = 0xffff_ffff;
     this.spuriousVector = 0xff;
-    this.nmiPending = false;
+    this.nmiPending = this.initPending = false;
+    this.startupVector = -1;
     this.timer.reset();
+  }
+
+  /** Virtual wire mode, as firmware leaves the bootstrap processor (MultiProcessor specification 3.6.2.2). */
+  setVirtualWire(): void {
+    this.localVectors.set(Register.LVT_LINT0, DeliveryMode.EXTINT << 8);
+    this.localVectors.set(Register.LVT_LINT1, DeliveryMode.NMI << 8);
+  }
+
+  private localVector(register: number): number {
+    return this.localVectors.get(register)!;
+  }
+
+  private get softwareEnabled(): boolean {
+    return this.enabled && (this.spuriousVector & SVR_ENABLE) !== 0;
   }
 
   // -------------------------------------------------------------- interrupts
 
   pendingVector(): number {
-    if (!this.enabled) return -1;
-    const vector = highestBit(this.requested);
-    return vector >= 0 && vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
+    const vector = this.enabled ? this.requested.highest : -1;
+    if (vector >= 0 && vector >> 4 > this.processorPriority() >> 4) return vector;
+    return this.takesExternal ? this.external!.pendingVector() : -1;
   }
 
   acknowledge(): number {
-    const vector = this.pendingVector();
-    if (vector < 0) return this.spuriousVector & 0xff;
-    clearBit(this.requested, vector);
-    setBit(this.inService, vector);
-    return vector;
+    const vector = this.enabled ? this.requested.highest : -1;
+    if (vector >= 0 && vector >> 4 > this.processorPriority() >> 4) {
+      this.requested.remove(vector);
+      this.inService.add(vector);
+      return vector;
+    }
+    return this.takesExternal ? this.external!.acknowledge() : this.spuriousVector & 0xff;
   }
 
-  endOfInterrupt(): void {
-    const vector = highestBit(this.inService);
-    if (vector >= 0) clearBit(this.inService, vector);
+  /** The 8259 reaches the processor through LINT0 as ExtINT, and past an APIC that is disabled (SDM 3A 11.4.3). */
+  private get takesExternal(): boolean {
+    if (!this.external) return false;
+    if (!this.enabled) return true;
+    const entry = this.localVector(Register.LVT_LINT0);
+    return (entry & LVT_MASKED) === 0 && ((entry >> 8) & 7) === DeliveryMode.EXTINT;
+  }
+
+  /** The line at LINT0 rose: what is not ExtINT is an event of its own. */
+  raiseLint0(): void {
+    if (this.enabled) this.raiseLocal(Register.LVT_LINT0);
+    this.clock.recheckEvents();
   }
 
   get tpr(): number {
@@ -142,26 +137,132 @@ export class LocalApic implements InterruptController, MemoryDevice {
 
   /** SDM 3A 11.8.3.1. */
   private processorPriority(): number {
-    const service = highestBit(this.inService);
+    const service = this.inService.highest;
     const serviceClass = service < 0 ? 0 : service & 0xf0;
     return this.taskPriority >> 4 >= serviceClass >> 4 ? this.taskPriority : serviceClass;
   }
 
   /** A fixed interrupt arrives; ignored while the APIC is software-disabled (SDM 3A 11.4.7.2). */
-  request(vector: number): void {
-    if (!this.enabled || !(this.spuriousVector & SVR_ENABLE)) return;
+  request(vector: number, levelTriggered = false): void {
+    if (!this.softwareEnabled) return;
     if (vector < 16) {
-      this.errorsSinceWrite |= ESR_SEND_ILLEGAL_VECTOR << 1;
+      this.raiseError(ApicError.RECEIVE_ILLEGAL_VECTOR);
       return;
     }
-    setBit(this.requested, vector);
+    this.requested.add(vector);
+    if (levelTriggered) this.levelTriggered.add(vector);
+    else this.levelTriggered.remove(vector);
+    this.clock.recheckEvents();
   }
 
-  // -------------------------------------------------------------- base address
+  /** An event of the local vector table. */
+  private raiseLocal(register: number): void {
+    const entry = this.localVector(register);
+    if ((entry & LVT_MASKED) !== 0) return;
+    const mode = (entry >> 8) & 7;
+    if (mode === DeliveryMode.FIXED) this.request(entry & 0xff);
+    else if (mode === DeliveryMode.NMI) this.nmiPending = true;
+  }
 
-  /** IA32_APIC_BASE; reserved bits and x2APIC are checked by the MSR table. */
+  private raiseError(error: number): void {
+    const isNew = (this.errorsSinceWrite & error) === 0;
+    this.errorsSinceWrite |= error;
+    const entry = this.localVector(Register.LVT_ERROR);
+    if (isNew && (entry & LVT_MASKED) === 0 && (entry & 0xff) >= 16) this.request(entry & 0xff);
+  }
+
+  endOfInterrupt(): void {
+    const vector = this.inService.highest;
+    if (vector < 0) return;
+    this.inService.remove(vector);
+    if (this.levelTriggered.has(vector)) this.bus.broadcastEndOfInterrupt(vector);
+  }
+
+  // -------------------------------------------------------------- messages
+
+  isAddressed(message: InterruptMessage): boolean {
+    if (!this.enabled) return false;
+    const { destination } = message;
+    if (destination === (message.wide ? 0xffff_ffff : 0xff)) return true;
+    return message.logical ? this.hasLogicalId(destination) : destination === this.id;
+  }
+
+  /** SDM 3A 11.6.2.2 (flat and cluster model) and 11.12.10.2 (x2APIC). */
+  private hasLogicalId(destination: number): boolean {
+    if (this.x2apic) {
+      const logical = this.x2apicLogicalId;
+      return destination >>> 16 === logical >>> 16 && (destination & logical & 0xffff) !== 0;
+    }
+    const logical = this.logicalDestination >>> 24;
+    if (this.destinationFormat >>> 28 === 0xf) return (destination & logical) !== 0;
+    return destination >> 4 === logical >> 4 && (destination & logical & 0xf) !== 0;
+  }
+
+  private get x2apicLogicalId(): number {
+    return ((this.id >> 4) << 16) | (1 << (this.id & 0xf));
+  }
+
+  arbitrationPriority(): number {
+    return this.softwareEnabled ? this.processorPriority() : 0x100;
+  }
+
+  accept(message: InterruptMessage): void {
+    switch (message.mode) {
+      case DeliveryMode.FIXED:
+        this.request(message.vector, message.levelTriggered);
+        break;
+      case DeliveryMode.NMI:
+        this.nmiPending = true;
+        break;
+      case DeliveryMode.INIT:
+        this.initPending = true;
+        break;
+      case DeliveryMode.STARTUP:
+        this.startupVector = message.vector;
+        break;
+      default: // SMI: there is no system-management mode to enter. EXTINT comes through LINT0.
+        break;
+    }
+    this.clock.recheckEvents();
+  }
+
+  /** SDM 3A 11.6.1. */
+  private sendInterprocessorInterrupt(): void {
+    const command = this.commandLow;
+    const message: InterruptMessage = {
+      destination: this.x2apic ? this.commandHigh >>> 0 : this.commandHigh >>> 24,
+      logical: (command & (1 << 11)) !== 0,
+      wide: this.x2apic,
+      mode: (command >> 8) & 7,
+      vector: command & 0xff,
+      levelTriggered: false,
+    };
+    const fixed = message.mode === DeliveryMode.FIXED || message.mode === DeliveryMode.LOWEST_PRIORITY;
+    if (fixed && message.vector < 16) {
+      this.raiseError(ApicError.SEND_ILLEGAL_VECTOR);
+      return;
+    }
+    // INIT level de-assert only synchronizes arbitration IDs.
+    const deassert = (command & (1 << 14)) === 0 && (command & (1 << 15)) !== 0;
+    if (message.mode === DeliveryMode.INIT && deassert) return;
+    const shorthand = (command >> 18) & 3;
+    const { receivers } = this.bus;
+    if (shorthand === Shorthand.NONE) this.bus.send(message);
+    else if (shorthand === Shorthand.SELF) this.bus.sendTo([this], message);
+    else if (shorthand === Shorthand.ALL) this.bus.sendTo(receivers, message);
+    else
+      this.bus.sendTo(
+        receivers.filter((receiver) => receiver !== this),
+        message,
+      );
+  }
+
+  // -------------------------------------------------------------- modes
+
+  /** IA32_APIC_BASE; reserved bits and mode changes are checked by the MSR table. */
   setBase(value: bigint): void {
-    this.enabled = (value & BASE_GLOBAL_ENABLE) !== 0n;
+    this.enabled = (value & ApicBase.ENABLE) !== 0n;
+    this.x2apic = this.enabled && (value & ApicBase.X2APIC) !== 0n;
     if (!this.enabled) this.reset();
     this.physicalPage = Number((value & 0xff_ffff_f000n) >> 12n);
     this.moved(this);
@@ -169,10 +270,26 @@ export class LocalApic implements InterruptController, MemoryDevice {
 
   /** Is the register page decoded at all? */
   get decoded(): boolean {
-    return this.enabled;
+    return this.enabled && !this.x2apic;
   }
 
-  static readonly resetBase = APIC_DEFAULT_BASE | BASE_GLOBAL_ENABLE | BASE_BOOTSTRAP;
+  static resetBase(bootstrap: boolean): bigint {
+    return APIC_DEFAULT_BASE | ApicBase.ENABLE | (bootstrap ? ApicBase.BOOTSTRAP : 0n);
+  }
+
+  // -------------------------------------------------------------- timer
+
+  get tscDeadline(): bigint {
+    return this.timer.deadline;
+  }
+
+  setTscDeadline(tsc: bigint, tscAdjust: bigint): void {
+    this.timer.setDeadline(tsc, tscAdjust);
+  }
+
+  tscMoved(tscAdjust: bigint): void {
+    this.timer.tscMoved(tscAdjust);
+  }
 
   // -------------------------------------------------------------- registers
 
@@ -190,13 +307,47 @@ export class LocalApic implements InterruptController, MemoryDevice {
     this.clock.recheckEvents();
   }
 
+  /** RDMSR of 800H-8FFH in x2APIC mode; undefined: no such register, #GP(0) (SDM 3A 11.12.1.2). */
+  readX2apic(msr: number): bigint | undefined {
+    const offset = (msr - 0x800) * 16;
+    if (!this.x2apic || !isX2apicRegister(offset)) return undefined;
+    if (offset === Register.EOI || offset === Register.SELF_IPI) return undefined;
+    if (offset === Register.ICR_LOW) return (BigInt(this.commandHigh >>> 0) << 32n) | BigInt(this.commandLow >>> 0);
+    if (offset === Register.ID) return BigInt(this.id);
+    if (offset === Register.LDR) return BigInt(this.x2apicLogicalId >>> 0);
+    return BigInt(this.read(offset) >>> 0);
+  }
+
+  /** WRMSR of 800H-8FFH in x2APIC mode; false: #GP(0). */
+  writeX2apic(msr: number, value: bigint): boolean {
+    const offset = (msr - 0x800) * 16;
+    if (!this.x2apic || !isX2apicRegister(offset) || READ_ONLY.has(offset) || offset === Register.LDR) return false;
+    if (offset >= Register.ISR && offset < Register.ESR) return false;
+    if (offset === Register.ICR_LOW) {
+      if ((value & ICR_RESERVED) !== 0n) return false;
+      this.commandHigh = Number(value >> 32n) | 0;
+      this.write(offset, Number(value & 0xffff_ffffn) | 0);
+    } else {
+      const low = Number(value & 0xffff_ffffn);
+      if (value !== BigInt(low) || (low & ~(X2APIC_WRITABLE[offset] ?? 0)) !== 0) return false;
+      if (offset === Register.SELF_IPI) this.sendToSelf(low);
+      else this.write(offset, low | 0);
+    }
+    this.clock.recheckEvents();
+    return true;
+  }
+
+  private sendToSelf(vector: number): void {
+    if (vector < 16) this.raiseError(ApicError.SEND_ILLEGAL_VECTOR);
+    else this.request(vector);
+  }
+
   private read(offset: number): number {
     const bank = offset & ~0x7f;
     const word = (offset & 0x7f) >> 4;
-    if (bank === Register.ISR) return this.inService[word];
-    if (bank === Register.IRR) return this.requested[word];
-    // No level-triggered source exists without an IO-APIC.
-    if (bank === Register.TMR) return 0;
+    if (bank === Register.ISR) return this.inService.words[word];
+    if (bank === Register.IRR) return this.requested.words[word];
+    if (bank === Register.TMR) return this.levelTriggered.words[word];
     const local = this.localVectors.get(offset);
     if (local !== undefined) return local;
     switch (offset) {
@@ -229,7 +380,7 @@ export class LocalApic implements InterruptController, MemoryDevice {
       case Register.DIVIDE:
         return this.timer.divideConfiguration;
       default:
-        this.errorsSinceWrite |= ESR_ILLEGAL_REGISTER;
+        this.raiseError(ApicError.ILLEGAL_REGISTER);
         return 0;
     }
   }
@@ -273,19 +424,18 @@ export class LocalApic implements InterruptController, MemoryDevice {
       case Register.DIVIDE:
         this.timer.setDivider(value & 0xb);
         break;
-      case Register.ID:
-      case Register.VERSION:
-      case Register.PPR:
-      case Register.CURRENT_COUNT:
-        break;
       default:
-        this.errorsSinceWrite |= ESR_ILLEGAL_REGISTER;
+        if (!READ_ONLY.has(offset)) this.raiseError(ApicError.ILLEGAL_REGISTER);
     }
   }
 
   private writeLocalVector(offset: number, value: number): void {
     const disabled = !(this.spuriousVector & SVR_ENABLE);
-    this.localVectors.set(offset, (value & LVT_WRITABLE[offset]) | (disabled ? LVT_MASKED : 0));
+    const old = this.localVector(offset);
+    const entry = (value & LVT_WRITABLE[offset]) | (disabled ? LVT_MASKED : 0);
+    this.localVectors.set(offset, entry);
+    const deadlineMode = (e: number): boolean => timerMode(e) === TimerMode.TSC_DEADLINE;
+    if (offset === Register.LVT_TIMER && deadlineMode(old) !== deadlineMode(entry)) this.timer.disarm();
   }
 
   /** Software disable masks every local vector (SDM 3A 11.4.7.2). */
@@ -294,42 +444,33 @@ export class LocalApic implements InterruptController, MemoryDevice {
     if (this.spuriousVector & SVR_ENABLE) return;
     for (const [register, entry] of this.localVectors) this.localVectors.set(register, entry | LVT_MASKED);
   }
-
-  /** SDM 3A 11.6.1. The only processor is this one: what is addressed to others goes nowhere. */
-  private sendInterprocessorInterrupt(): void {
-    const vector = this.commandLow & 0xff;
-    const mode = (this.commandLow >> 8) & 7;
-    if (!this.addressedToSelf()) return;
-    if (mode === DeliveryMode.FIXED || mode === DeliveryMode.LOWEST_PRIORITY) {
-      if (vector < 16) this.errorsSinceWrite |= ESR_SEND_ILLEGAL_VECTOR;
-      else this.request(vector);
-    } else if (mode === DeliveryMode.NMI) {
-      this.nmiPending = true;
-    }
-  }
-
-  private addressedToSelf(): boolean {
-    const shorthand = (this.commandLow >> 18) & 3;
-    if (shorthand === Shorthand.SELF || shorthand === Shorthand.ALL) return true;
-    if (shorthand === Shorthand.ALL_BUT_SELF) return false;
-    const destination = this.commandHigh >>> 24;
-    const logical = (this.commandLow & (1 << 11)) !== 0;
-    if (!logical) return destination === this.id || destination === 0xff;
-    return (destination & (this.logicalDestination >>> 24)) !== 0;
-  }
 }
 
-function highestBit(words: Uint32Array): number {
-  for (let word = words.length - 1; word >= 0; word--) {
-    if (words[word] !== 0) return word * 32 + 31 - Math.clz32(words[word]);
-  }
-  return -1;
-}
+/** Writes are ignored (xAPIC) or #GP(0) (x2APIC). */
+const READ_ONLY: ReadonlySet<number> = new Set([
+  Register.ID,
+  Register.VERSION,
+  Register.PPR,
+  Register.CURRENT_COUNT,
+]);
 
-function setBit(words: Uint32Array, bit: number): void {
-  words[bit >> 5] |= 1 << (bit & 31);
-}
+/** Reserved bits of the 64-bit ICR (SDM 3A figure 11-28). */
+const ICR_RESERVED = 0xfff3_2000n;
 
-function clearBit(words: Uint32Array, bit: number): void {
-  words[bit >> 5] &= ~(1 << (bit & 31));
+/** Bits that x2APIC registers let be written; EOI and ESR only 0 (SDM 3A table 11-6). */
+const X2APIC_WRITABLE: Readonly<Record<number, number>> = {
+  ...LVT_WRITABLE,
+  [Register.TPR]: 0xff,
+  [Register.EOI]: 0,
+  [Register.SVR]: 0x1ff,
+  [Register.ESR]: 0,
+  [Register.INITIAL_COUNT]: 0xffff_ffff,
+  [Register.DIVIDE]: 0xb,
+  [Register.SELF_IPI]: 0xff,
+};
+
+/** DFR, ICR_HIGH and APR do not exist in x2APIC mode; LDR is read-only. */
+function isX2apicRegister(offset: number): boolean {
+  const statusBank = offset >= Register.ISR && offset < Register.ESR;
+  return statusBank || READ_ONLY.has(offset) || offset in X2APIC_WRITABLE || offset === Register.ICR_LOW || offset === Register.LDR;
 }
