@@ -17,13 +17,14 @@ export function explainEntryFailure(failure: EntryFailure): string {
 /** The exit status of a machine that ended by itself; undefined when something went wrong. */
 export function exitStatus(end: MachineEnd): number | undefined {
   if (end.kind === 'debugExit') return end.status;
-  return end.kind === 'halted' ? 0 : undefined;
+  return end.kind === 'halted' || end.kind === 'poweredOff' ? 0 : undefined;
 }
 
 type EndTexts = { readonly [Kind in MachineEnd['kind']]: (end: MachineEnd & { kind: Kind }) => string };
 
 const TEXTS: EndTexts = {
   debugExit: ({ status }) => `The guest ended the machine through port 0xf4 with status ${status}`,
+  poweredOff: () => 'The program switched the machine off (ACPI S5)',
   halted: () => 'The machine halted: HLT, and nothing is left that could wake the processor',
   tripleFault: ({ detail }) => `Triple fault: ${detail}`,
   vmxAbort: ({ detail }) => `VMX abort: ${detail}`,

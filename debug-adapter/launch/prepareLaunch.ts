@@ -93,6 +93,7 @@ export async function prepareLaunch(
       if (args.handlers) return fail('"handlers" need a host: they do not go with "host": "none"');
       const machine = createMachine({
         memorySize: memory,
+        processors: vcpus,
         image: built.elf,
         imageName: built.path,
         mode: args.mode,

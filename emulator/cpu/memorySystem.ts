@@ -11,6 +11,9 @@ import type { TlbBank } from './tlb.js';
 import { Tlb } from './tlb.js';
 import type { Watchpoints } from './watchpoints.js';
 
+/** Processors of a machine that share the TLB. */
+export const MOST_PROCESSORS = 8;
+
 const KINDS = Access.READ | Access.WRITE | Access.EXECUTE;
 
 /** Where operands that cannot be accessed in place are copied: a slot for what is stored, one for what is only read. */
@@ -58,6 +61,8 @@ export class PagedMemory implements MemorySystem {
   private readonly memory: LinearMemory;
   private readonly watchpoints: Watchpoints;
   private readonly pageFlags: Uint8Array;
+  /** Which processor of the machine runs: part of the tag of translations. */
+  processorNumber = 0;
   private mode = 0;
   private user = false;
   private longMode = false;
@@ -91,7 +96,9 @@ export class PagedMemory implements MemorySystem {
     this.user = words[layout.cpl >> 2] === 3;
     this.longMode =
       (this.mode & PagingMode.LONG) !== 0 && (words[layout.csAccess >> 2] & SegmentAccess.L) !== 0;
-    this.tlb.select(this.surroundings.virtualization.translationContext, this.mode, this.user);
+    const context =
+      this.surroundings.virtualization.translationContext * MOST_PROCESSORS + this.processorNumber;
+    this.tlb.select(context, this.mode, this.user);
     const alignmentFlag = ((words[layout.rflagsSystem >> 2] >>> 18) & 1) !== 0;
     if (this.alignmentFlag && !alignmentFlag) this.tlb.supervisor.alignmentFlagCleared();
     this.alignmentFlag = alignmentFlag;

@@ -7,6 +7,9 @@ import type { Field64 } from './layout.js';
 import { Cr0, Efer, isCanonical } from './registerBits.js';
 import type { ModelSpecificRegisters, MsrRow, Processor } from './seams.js';
 
+/** 800H-8FFH are the local APIC's registers in x2APIC mode (SDM 3A 11.12.1.2). */
+const isX2apicMsr = (index: number): boolean => index >= 0x800 && index <= 0x8ff;
+
 /** An access to an MSR that does not exist. */
 export interface UnknownMsrAccess {
   readonly index: number;
@@ -45,6 +48,7 @@ export class MsrTable implements ModelSpecificRegisters {
   read(index: number): bigint | Fault {
     const row = this.rows.get(index);
     if (row) return row.read(this.processor);
+    if (isX2apicMsr(index)) return this.processor.apic.readX2apic(index) ?? generalProtection();
     this.noteUnknown(index, 'read');
     return generalProtection();
   }
@@ -52,6 +56,9 @@ export class MsrTable implements ModelSpecificRegisters {
   write(index: number, value: bigint): Fault | undefined {
     const row = this.rows.get(index);
     if (row) return row.write ? row.write(this.processor, value) : generalProtection();
+    if (isX2apicMsr(index)) {
+      return this.processor.apic.writeX2apic(index, value) ? undefined : generalProtection();
+    }
     this.noteUnknown(index, 'write');
     return generalProtection();
   }
@@ -103,10 +110,17 @@ const writeEfer: Write = (processor, value) => {
   return undefined;
 };
 
-/** BSP flag, global enable and base; x2APIC is not offered (SDM 3A figure 11-5). */
-const APIC_BASE_RESERVED = PHYSICAL_RESERVED | 0x6ffn;
+/** IA32_APIC_BASE: BSP flag, x2APIC, global enable and base (SDM 3A figure 11-26). */
+const APIC_BASE_RESERVED = PHYSICAL_RESERVED | 0x2ffn;
+const APIC_X2APIC = 1n << 10n;
+const APIC_ENABLE = 1n << 11n;
 const writeApicBase: Write = (processor, value) => {
   if ((value & APIC_BASE_RESERVED) !== 0n) return generalProtection();
+  const modes = APIC_ENABLE | APIC_X2APIC;
+  const [from, to] = [processor.state.apicBase & modes, value & modes];
+  // SDM 3A 11.12.5: x2APIC mode is entered from xAPIC mode and left only by disabling.
+  if (to === APIC_X2APIC) return generalProtection();
+  if ((from === 0n && to === modes) || (from === modes && to === APIC_ENABLE)) return generalProtection();
   processor.state.apicBase = value;
   processor.apic.setBase(value);
   return undefined;
@@ -128,7 +142,16 @@ const coreMsrs: readonly MsrRow[] = [
   },
   readOnly(0x17, 'IA32_PLATFORM_ID', 0n),
   { index: 0x1b, name: 'IA32_APIC_BASE', read: ({ state }) => state.apicBase, write: writeApicBase },
-  field(0x3b, 'IA32_TSC_ADJUST', 'tscAdjust', anyValue),
+  {
+    index: 0x3b,
+    name: 'IA32_TSC_ADJUST',
+    read: ({ state }) => state.tscAdjust,
+    write: ({ state, apic }, value) => {
+      state.tscAdjust = value;
+      apic.tscMoved(value);
+      return undefined;
+    },
+  },
   // No microcode update is loaded; the protocol of CPUID writes 0 first (SDM 3A 10.11.7.1).
   {
     index: 0x8b,
@@ -151,6 +174,15 @@ const coreMsrs: readonly MsrRow[] = [
   },
   // Neither last-branch recording nor branch single-stepping is there: no bit may be set.
   field(0x1d9, 'IA32_DEBUGCTL', 'debugctl', only(0n)),
+  {
+    index: 0x6e0,
+    name: 'IA32_TSC_DEADLINE',
+    read: ({ apic }) => apic.tscDeadline,
+    write: ({ apic, state }, value) => {
+      apic.setTscDeadline(value, state.tscAdjust);
+      return undefined;
+    },
+  },
   field(0x277, 'IA32_PAT', 'pat', isValidPat),
   { index: 0xc000_0080, name: 'IA32_EFER', read: ({ state }) => state.efer, write: writeEfer },
   field(0xc000_0081, 'IA32_STAR', 'star', anyValue),

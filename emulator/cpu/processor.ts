@@ -53,6 +53,7 @@ export interface ProcessorOptions {
   readonly memory: LinearMemory;
   readonly bus: Bus;
   readonly apic: InterruptController;
+  readonly processorCount?: number;
   readonly clock: Clock;
   readonly createEngine: EngineFactory;
   /** Given the processor, of which only `memory` and `state` are there yet. */
@@ -65,7 +66,8 @@ export class CoreProcessor implements Processor {
   readonly memory: LinearMemory;
   readonly state: ProcessorState;
   readonly bus: Bus;
-  readonly apic: InterruptController;
+  apic: InterruptController;
+  readonly processorCount: number;
   readonly clock: Clock;
   readonly hooks: ProcessorHooks;
   readonly watchpoints = new Watchpoints();
@@ -76,6 +78,8 @@ export class CoreProcessor implements Processor {
   readonly msrs: MsrTable;
   /** Set by observers in the middle of a run: it stops at the next instruction boundary. */
   stopRequested = false;
+  /** Set by `yieldTurn`: the run ends at the next instruction boundary. */
+  yields = false;
   /** A debug trap that the exception hook stopped for and that is still to be delivered. */
   heldTrap: Fault | undefined;
   private readonly cold: ReadonlyMap<string, ColdSemantics>;
@@ -85,6 +89,7 @@ export class CoreProcessor implements Processor {
     this.memory = options.memory;
     this.bus = options.bus;
     this.apic = options.apic;
+    this.processorCount = options.processorCount ?? 1;
     this.clock = options.clock;
     this.hooks = options.hooks;
     this.state = createProcessorState(options.memory);
@@ -111,6 +116,20 @@ export class CoreProcessor implements Processor {
   count(instructions: number): void {
     this.counted += instructions;
     this.clock.advance(instructions);
+  }
+
+  yieldTurn(): void {
+    this.yields = this.processorCount > 1;
+  }
+
+  /** Its state was exchanged for that of another processor of the same machine, whose local APIC this is. */
+  become(apic: InterruptController): void {
+    this.apic = apic;
+    this.yields = false;
+    this.system.processorNumber = apic.id;
+    this.virtualization.stateReplaced();
+    // Each processor has translations of its own, and what is cached by RIP belongs to those.
+    this.system.selectBank();
   }
 
   /** Meaning of a cold instruction, by semantics name. */

@@ -6,6 +6,7 @@ import type { Instruction } from '../isa/instruction.js';
 import { eventOfFault, EventType } from './exceptions.js';
 import type { Fault } from './fault.js';
 import { Vector } from './fault.js';
+import { initialize, startUp } from './initialization.js';
 import { layout } from './layout.js';
 import type { CoreProcessor } from './processor.js';
 import { Activity, Dr6, Interruptibility, is64BitMode } from './registerBits.js';
@@ -24,6 +25,8 @@ export type RunStop =
   | { readonly kind: 'stopRequested' }
   /** The `onException` hook asked to stop; the exception is not delivered. */
   | { readonly kind: 'exception'; readonly fault: Fault; readonly rip: bigint }
+  /** PAUSE: the machine's other processors may go on. */
+  | { readonly kind: 'yield' }
   /** HLT, and nothing is pending: time may jump to `clock.nextEvent`. */
   | { readonly kind: 'idle' }
   | Unimplemented
@@ -95,6 +98,10 @@ class Run {
     }
     if (processor.virtualization.aborted) return processor.virtualization.aborted;
     if (processor.position >= this.end) return { kind: 'budget' };
+    if (processor.yields) {
+      processor.yields = false;
+      return { kind: 'yield' };
+    }
     return undefined;
   }
 
@@ -108,7 +115,34 @@ class Run {
     const injected = virtualization.inGuest ? virtualization.takeInjectedEvent() : undefined;
     if (injected) return this.afterDelivery(processor.deliver(injected));
 
-    return this.preempted() ?? this.nonMaskable() ?? this.maskable() ?? this.idleUnlessActive();
+    return (
+      this.initialized() ??
+      this.preempted() ??
+      this.nonMaskable() ??
+      this.maskable() ??
+      this.idleUnlessActive()
+    );
+  }
+
+  /** INIT and STARTUP messages (SDM 3A 9.4.4; in VMX operation 3C 24.8 and 26.2). */
+  private initialized(): 'again' | undefined {
+    const { processor } = this;
+    const { apic, state, virtualization } = processor;
+    if (apic.initPending && state.activity !== Activity.WAIT_FOR_SIPI) {
+      if (virtualization.inGuest) return this.intercepts('init') ? 'again' : undefined;
+      // INIT is blocked in VMX root operation.
+      if (state.vmxOperation === 0) {
+        initialize(processor);
+        return 'again';
+      }
+    }
+    if (apic.startupVector < 0) return undefined;
+    const waits = state.activity === Activity.WAIT_FOR_SIPI;
+    if (waits && virtualization.inGuest) return this.intercepts('startup') ? 'again' : undefined;
+    // A processor that does not wait for it ignores it.
+    if (waits) startUp(processor, apic.startupVector);
+    apic.startupVector = -1;
+    return waits ? 'again' : undefined;
   }
 
   /** What virtualization itself has planned for the guest comes before NMIs (SDM 3C 26.5.1). */

@@ -249,7 +249,8 @@ export interface Virtualization {
 }
 
 export interface PendingEvent {
-  readonly kind: 'preemptionTimer' | 'externalInterrupt' | 'nmi' | 'init' | 'interruptWindow' | 'nmiWindow';
+  readonly kind:
+    'preemptionTimer' | 'externalInterrupt' | 'nmi' | 'init' | 'startup' | 'interruptWindow' | 'nmiWindow';
 }
 
 /** An event on its way through the IDT: the parts of the VM-entry interruption information (SDM 3C 25.8.3). */
@@ -277,6 +278,8 @@ export interface Bus {
 
 /** The local APIC as the processor sees it. */
 export interface InterruptController {
+  /** Local APIC ID: the processor's number. */
+  readonly id: number;
   /** Highest-priority deliverable vector, or -1. */
   pendingVector(): number;
   /** Moves that vector to in-service; answers it. */
@@ -355,6 +358,10 @@ export interface Processor {
   readonly apic: InterruptController;
   readonly clock: Clock;
   readonly msrs: ModelSpecificRegisters;
+  /** How many processors the machine has. */
+  readonly processorCount: number;
+  /** This processor waits for another (PAUSE): the others may go on first. */
+  yieldTurn(): void;
   /** Retired instructions since reset; so does each iteration of a repeated string instruction. Exact at any time. */
   readonly position: number;
   /** A mode, mapping or CPL change: reselects the TLB bank and voids what was cached by linear address. */

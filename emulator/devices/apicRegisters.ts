@@ -50,7 +50,11 @@ export const LVT_WRITABLE: Readonly<Record<number, number>> = {
 };
 
 /** Error status, SDM 3A figure 11-9. */
-export const ApicError = { SEND_ILLEGAL_VECTOR: 1 << 5, RECEIVE_ILLEGAL_VECTOR: 1 << 6, ILLEGAL_REGISTER: 1 << 7 } as const;
+export const ApicError = {
+  SEND_ILLEGAL_VECTOR: 1 << 5,
+  RECEIVE_ILLEGAL_VECTOR: 1 << 6,
+  ILLEGAL_REGISTER: 1 << 7,
+} as const;
 
 /** Bits of IA32_APIC_BASE, SDM 3A figure 11-26. */
 export const ApicBase = { BOOTSTRAP: 1n << 8n, X2APIC: 1n << 10n, ENABLE: 1n << 11n } as const;

@@ -312,7 +312,8 @@ export class LocalApic implements InterruptController, MemoryDevice, InterruptRe
     const offset = (msr - 0x800) * 16;
     if (!this.x2apic || !isX2apicRegister(offset)) return undefined;
     if (offset === Register.EOI || offset === Register.SELF_IPI) return undefined;
-    if (offset === Register.ICR_LOW) return (BigInt(this.commandHigh >>> 0) << 32n) | BigInt(this.commandLow >>> 0);
+    if (offset === Register.ICR_LOW)
+      return (BigInt(this.commandHigh >>> 0) << 32n) | BigInt(this.commandLow >>> 0);
     if (offset === Register.ID) return BigInt(this.id);
     if (offset === Register.LDR) return BigInt(this.x2apicLogicalId >>> 0);
     return BigInt(this.read(offset) >>> 0);
@@ -321,7 +322,8 @@ export class LocalApic implements InterruptController, MemoryDevice, InterruptRe
   /** WRMSR of 800H-8FFH in x2APIC mode; false: #GP(0). */
   writeX2apic(msr: number, value: bigint): boolean {
     const offset = (msr - 0x800) * 16;
-    if (!this.x2apic || !isX2apicRegister(offset) || READ_ONLY.has(offset) || offset === Register.LDR) return false;
+    if (!this.x2apic || !isX2apicRegister(offset) || READ_ONLY.has(offset) || offset === Register.LDR)
+      return false;
     if (offset >= Register.ISR && offset < Register.ESR) return false;
     if (offset === Register.ICR_LOW) {
       if ((value & ICR_RESERVED) !== 0n) return false;
@@ -472,5 +474,11 @@ const X2APIC_WRITABLE: Readonly<Record<number, number>> = {
 /** DFR, ICR_HIGH and APR do not exist in x2APIC mode; LDR is read-only. */
 function isX2apicRegister(offset: number): boolean {
   const statusBank = offset >= Register.ISR && offset < Register.ESR;
-  return statusBank || READ_ONLY.has(offset) || offset in X2APIC_WRITABLE || offset === Register.ICR_LOW || offset === Register.LDR;
+  return (
+    statusBank ||
+    READ_ONLY.has(offset) ||
+    offset in X2APIC_WRITABLE ||
+    offset === Register.ICR_LOW ||
+    offset === Register.LDR
+  );
 }

@@ -12,7 +12,11 @@ import type { ProcessorState } from '../cpu/state.js';
 import { LinearMemory } from '../cpu/state.js';
 import { Field, fieldAccess } from '../vmx/fields.js';
 import type { EntryExplanation } from '../vmx/entry/explain.js';
+import { VmxOperation } from '../vmx/context.js';
 import { Vmx } from '../vmx/vmx.js';
+import { MOST_PROCESSORS } from '../cpu/memorySystem.js';
+import { enterWaitForStartup } from './loaders/entryState.js';
+import { ProcessorTurns } from './processorTurns.js';
 import { loadProgram } from './loaders/load.js';
 import type {
   Machine,
@@ -46,6 +50,7 @@ class EmulatedMachine implements Machine {
   ended: MachineEnd | undefined;
   private readonly platform: Platform;
   private readonly processor: CoreProcessor;
+  private readonly turns: ProcessorTurns;
   private readonly debugAccess: DebugAccess;
   private readonly breakpoints: Record<World, ReadonlySet<bigint>> = { root: new Set(), guest: new Set() };
   private vmx!: Vmx;
@@ -57,8 +62,12 @@ class EmulatedMachine implements Machine {
 
   constructor(options: MachineOptions) {
     this.memory = new LinearMemory(options.memorySize);
-    this.platform = createPlatform(this.memory, {
+    const processors = options.processors ?? 1;
+    if (!Number.isInteger(processors) || processors < 1 || processors > MOST_PROCESSORS)
+      throw new RangeError(`${processors} processors are not 1 to ${MOST_PROCESSORS}`);
+    this.platform = createPlatform(this.memory, processors, {
       serialOutput: (port, byte) => this.observers.onSerialOutput?.(port, byte),
+      powerOff: () => this.request({ kind: 'ended', end: { kind: 'poweredOff' } }),
       debugExit: (status) => this.request({ kind: 'ended', end: { kind: 'debugExit', status } }),
     });
     this.processor = this.createProcessor();
@@ -70,6 +79,12 @@ class EmulatedMachine implements Machine {
       (physical, length) => this.processor.engine.codeWritten(physical, length),
       (eptPointer, guestPhysical) => this.vmx.probeThrough(Number(eptPointer & EPT_ROOT), guestPhysical),
     );
+    this.turns = new ProcessorTurns(this.memory, this.processor, this.platform);
+    for (let number = 1; number < processors; number++) {
+      this.turns.select(number);
+      enterWaitForStartup(this.processor);
+    }
+    this.turns.select(0);
     loadProgram(this.memory, this.processor.state, options);
     this.processor.stateReplaced(0);
   }
@@ -84,7 +99,10 @@ class EmulatedMachine implements Machine {
     };
     const processor = createProcessor({
       memory: this.memory,
-      ...this.platform,
+      bus: this.platform.bus,
+      clock: this.platform.clock,
+      apic: this.platform.apics[0],
+      processorCount: this.platform.apics.length,
       createEngine: (memory, _state, system, hooks) => new Interpreter(memory, system, hooks),
       createVirtualization: (parts) => {
         // Getters: an observer that is not there must cost nothing, and may come and go.
@@ -139,6 +157,19 @@ class EmulatedMachine implements Machine {
     return this.vmx.inGuest ? 'guest' : 'root';
   }
 
+  get processorCount(): number {
+    return this.turns.count;
+  }
+
+  get currentProcessor(): number {
+    return this.turns.current;
+  }
+
+  selectProcessor(number: number): void {
+    if (number < 0 || number >= this.turns.count) throw new RangeError(`there is no processor ${number}`);
+    this.turns.select(number);
+  }
+
   get currentVmcs(): number | undefined {
     return this.vmx.currentVmcs;
   }
@@ -172,8 +203,13 @@ class EmulatedMachine implements Machine {
     let left = budget;
     let options = { overBreakpoint, overException };
     for (let jumps = 0; jumps < MOST_IDLE_JUMPS; jumps++) {
-      const { stop, retired } = runProcessor(this.processor, left, options);
+      const { stop, retired } = runProcessor(this.processor, this.turns.grant(left), options);
       left -= retired;
+      if (retired > 0) this.turns.ran();
+      if (this.processor.processorCount > 1 && this.turnIsOver(stop, left)) {
+        options = { overBreakpoint: false, overException: false };
+        continue;
+      }
       const answer = this.answerTo(stop);
       if (answer) return this.remember(answer);
       if (left <= 0) break;
@@ -182,11 +218,21 @@ class EmulatedMachine implements Machine {
     return this.remember({ kind: 'budget' });
   }
 
+  /** Another processor goes on; nobody hears of it. */
+  private turnIsOver(stop: RunStop, left: number): boolean {
+    if (stop.kind === 'yield') this.turns.yield();
+    else if (stop.kind === 'idle') return this.turns.passOn();
+    else if (stop.kind !== 'budget') return false;
+    return left > 0;
+  }
+
   /** undefined: the machine was idle, time has jumped, and it goes on. */
   private answerTo(stop: RunStop): MachineStop | undefined {
     switch (stop.kind) {
       case 'stopRequested':
         return this.takeRequest();
+      case 'yield':
+        return { kind: 'budget' };
       case 'idle':
         return this.idle();
       case 'breakpoint': {
@@ -225,9 +271,12 @@ class EmulatedMachine implements Machine {
     return this.vmx.inGuest ? Math.min(clock.nextEvent, this.vmx.deadline) : clock.nextEvent;
   }
 
-  /** A timer's interrupt ends HLT only when it is taken; in a guest its host may take it. */
+  /** A timer's interrupt ends HLT only when it is taken, on one of the processors; in a guest its host may take it. */
   private get canWake(): boolean {
-    return this.world === 'guest' || (this.state.rflagsSystem & Rflags.IF) !== 0n;
+    return this.turns.some(
+      ({ vmxOperation, rflagsSystem }) =>
+        vmxOperation === VmxOperation.NON_ROOT || (rflagsSystem & Number(Rflags.IF)) !== 0,
+    );
   }
 
   private remember(stop: MachineStop): MachineStop {

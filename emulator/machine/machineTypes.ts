@@ -10,6 +10,8 @@ export type World = 'root' | 'guest';
 export interface MachineOptions {
   /** Bytes of RAM; a multiple of 64 KiB. */
   readonly memorySize: number;
+  /** Processors, 1 to 8; default 1. They take turns, a fixed number of instructions each. */
+  readonly processors?: number;
   /** What is loaded at reset. */
   readonly image: Uint8Array;
   readonly imageName: string;
@@ -43,6 +45,8 @@ export type MachineStop =
 export type MachineEnd =
   /** A value was written to port 0xf4: status is (value << 1) | 1, cut to 8 bits. */
   | { readonly kind: 'debugExit'; readonly status: number }
+  /** The program switched the machine off (ACPI S5). */
+  | { readonly kind: 'poweredOff' }
   /** HLT with nothing that could ever wake the processor. */
   | { readonly kind: 'halted' }
   | { readonly kind: 'tripleFault'; readonly detail: string }
@@ -94,6 +98,11 @@ export interface Machine {
   /** To be called after a change to control or segment registers or IA32_EFER: cached translations and code are void. */
   contextChanged(): void;
   readonly world: World;
+  readonly processorCount: number;
+  /** Number of the processor whose registers `state` shows: the one that runs. */
+  readonly currentProcessor: number;
+  /** Shows another processor: `state`, `world` and memory by linear address are that one's; it goes on first. */
+  selectProcessor(number: number): void;
   /** Physical address of the current VMCS, or undefined. In the guest world: the running guest's. */
   readonly currentVmcs: number | undefined;
   /** Retired instructions since reset: the position. */

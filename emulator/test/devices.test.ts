@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ApicBus } from '../devices/apicBus.js';
 import { SystemBus } from '../devices/bus.js';
 import { DebugExit } from '../devices/debugExit.js';
 import { LocalApic } from '../devices/localApic.js';
@@ -7,7 +8,7 @@ import { VirtualClock } from '../devices/virtualClock.js';
 
 function makeApic() {
   const clock = new VirtualClock();
-  const apic = new LocalApic(clock, () => undefined);
+  const apic = new LocalApic(0, clock, new ApicBus(), () => undefined);
   const write = (offset: number, value: number) => apic.writeRegister(offset, 4, BigInt(value));
   const read = (offset: number) => Number(apic.readRegister(offset, 4));
   const runTo = (ns: number) => {

@@ -71,7 +71,11 @@ class TestClock implements Clock {
 
 /** Interrupts that a test raises. */
 class TestApic implements InterruptController {
+  readonly id = 0;
+  readonly tscDeadline = 0n;
   nmiPending = false;
+  initPending = false;
+  startupVector = -1;
   tpr = 0;
   requested: number[] = [];
   acknowledged: number[] = [];
@@ -91,6 +95,13 @@ class TestApic implements InterruptController {
     this.tpr = value;
   }
   setBase(): void {}
+  reset(): void {}
+  readX2apic(): undefined {}
+  writeX2apic(): boolean {
+    return false;
+  }
+  setTscDeadline(): void {}
+  tscMoved(): void {}
 }
 
 /** Ports and one device page, with a log of what was accessed. */

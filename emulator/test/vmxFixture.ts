@@ -158,6 +158,7 @@ export function createFixture(): Fixture {
     contextChanged: () => undefined,
     flushTlb: () => void flushes.count++,
     flushAllTlbs: () => undefined,
+    yieldTurn: () => undefined,
   } as unknown as { -readonly [K in keyof Processor]: Processor[K] };
   const switches: WorldSwitch[] = [];
   const failures: EntryFailure[] = [];

@@ -17,6 +17,7 @@ const rows = [
   [1, 'EXTERNAL_INTERRUPT', 'External interrupt', '26.2', 'An interrupt arrived with external-interrupt exiting.'],
   [2, 'TRIPLE_FAULT', 'Triple fault', '26.2', 'The guest met an exception while the processor called its double-fault handler.'],
   [3, 'INIT_SIGNAL', 'INIT signal', '26.2', 'An INIT signal arrived.'],
+  [4, 'SIPI', 'start-up IPI', '26.2', 'A SIPI arrived while the logical processor waited for one.'],
   [7, 'INTERRUPT_WINDOW', 'Interrupt window', '26.2', 'The guest can take interrupts now, and interrupt-window exiting is set.'],
   [8, 'NMI_WINDOW', 'NMI window', '26.2', 'The guest can take NMIs now, and NMI-window exiting is set.'],
   [9, 'TASK_SWITCH', 'Task switch', '26.4.2', 'The guest attempted a hardware task switch.'],

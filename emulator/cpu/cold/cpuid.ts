@@ -15,17 +15,19 @@ const letters = (text: string): number =>
   [...text].reduce((value, letter, i) => value | (letter.charCodeAt(0) << (8 * i)), 0) >>> 0;
 
 /** Family 6, model 0x5E, stepping 3. */
-const SIGNATURE = 0x0005_06e3;
+export const SIGNATURE = 0x0005_06e3;
 export const MAX_BASIC_LEAF = 0x15;
 export const MAX_EXTENDED_LEAF = 0x8000_0008;
 /** The TSC counts virtual nanoseconds: leaf 0x15 says a 1 GHz crystal at ratio 1/1. */
 export const TSC_HZ = 1_000_000_000;
 
-/** Leaf 1 ECX: VMX, CMPXCHG16B, MOVBE, POPCNT. */
-const FEATURES_ECX = bit(5, 13, 22, 23);
+/** Leaf 1 ECX: VMX, CMPXCHG16B, x2APIC, MOVBE, POPCNT, TSC deadline. */
+const FEATURES_ECX = bit(5, 13, 21, 22, 23, 24);
 /** Leaf 1 EDX: DE, PSE, TSC, MSR, PAE, CX8, SEP, PGE, CMOV, PAT, PSE-36, CLFSH. */
 const FEATURES_EDX = bit(2, 3, 4, 5, 6, 8, 11, 13, 15, 16, 17, 19);
 const APIC_EDX = bit(9);
+/** More than one logical processor in the package. */
+const HTT_EDX = bit(28);
 const OSXSAVE_ECX = bit(27);
 /** Leaf 7 EBX: FSGSBASE, IA32_TSC_ADJUST, SMEP, SMAP. */
 const STRUCTURED_EBX = bit(0, 1, 7, 20);
@@ -35,8 +37,9 @@ const EXTENDED_EDX = bit(11, 20, 26, 27, 29);
 const INVARIANT_TSC = bit(8);
 /** Leaf 6 EAX: the APIC timer always runs. */
 const ARAT = bit(2);
-/** Leaf 1 EBX: CLFLUSH line of 8 * 8 bytes, one logical processor, initial APIC ID 0. */
-const CLFLUSH_AND_COUNT = (8 << 8) | (1 << 16);
+/** Leaf 1 EBX: CLFLUSH line of 8 * 8 bytes, number of logical processors, initial APIC ID. */
+const identity = ({ apic, processorCount }: Processor): number =>
+  ((8 << 8) | (processorCount << 16) | (apic.id << 24)) >>> 0;
 const BRAND = 'Hyperstep virtual x86-64 processor'.padEnd(48, '\0');
 
 type Leaf = (processor: Processor, subleaf: number) => CpuidResult;
@@ -53,22 +56,34 @@ const brand =
     ];
   };
 
+/** Extended topology (SDM 2A table 3-8): one thread a core, all cores in one package. */
+const topology: Leaf = ({ apic, processorCount }, subleaf) => {
+  const [THREAD, CORE] = [1, 2];
+  const packageShift = Math.ceil(Math.log2(processorCount));
+  if (subleaf === 0) return [0, 1, THREAD << 8, apic.id];
+  if (subleaf === 1) return [packageShift, processorCount, 1 | (CORE << 8), apic.id];
+  return [0, 0, subleaf & 0xff, apic.id];
+};
+
 const APIC_GLOBAL_ENABLE = 1n << 11n;
 
 const leaves: ReadonlyMap<number, Leaf> = new Map<number, Leaf>([
   [0x0, () => [MAX_BASIC_LEAF, letters('Genu'), letters('ntel'), letters('ineI')]],
   [
     0x1,
-    ({ state }) => {
+    (processor) => {
+      const { state } = processor;
       const apic = (state.apicBase & APIC_GLOBAL_ENABLE) !== 0n ? APIC_EDX : 0;
       const osxsave = (state.cr4 & Cr4.OSXSAVE) !== 0n ? OSXSAVE_ECX : 0;
-      return [SIGNATURE, CLFLUSH_AND_COUNT, FEATURES_ECX | osxsave, FEATURES_EDX | apic];
+      const many = processor.processorCount > 1 ? HTT_EDX : 0;
+      return [SIGNATURE, identity(processor), FEATURES_ECX | osxsave, FEATURES_EDX | apic | many];
     },
   ],
   // No cache information here: see leaf 4 (SDM 2A table 3-12, descriptor FF).
   [0x2, () => [0x0000_ff01, 0, 0, 0]],
   [0x6, () => [ARAT, 0, 0, 0]],
   [0x7, (_, subleaf) => (subleaf === 0 ? [0, STRUCTURED_EBX, 0, 0] : NOTHING)],
+  [0xb, topology],
   [0x15, () => [1, 1, TSC_HZ, 0]],
   [0x8000_0000, () => [MAX_EXTENDED_LEAF, 0, 0, 0]],
   [0x8000_0001, () => [0, 0, EXTENDED_ECX, EXTENDED_EDX]],

@@ -56,7 +56,12 @@ export const systemInstructions: ColdTable = {
     state.activity = Activity.HLT;
     return Cold.RETIRED;
   }),
-  pause: { execute: () => Cold.RETIRED },
+  pause: {
+    execute: (processor) => {
+      processor.yieldTurn();
+      return Cold.RETIRED;
+    },
+  },
   /** Outside system-management mode. */
   rsm: { check: () => invalidOpcode(), execute: () => invalidOpcode() },
   // CPUID offers none of MONITOR, XSAVE, INVPCID, VMFUNC, SVM.

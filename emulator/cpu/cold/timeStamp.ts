@@ -20,8 +20,9 @@ export function readTimeStampCounter(processor: Processor): bigint {
 
 /** WRMSR to IA32_TIME_STAMP_COUNTER moves IA32_TSC_ADJUST by the same amount. */
 export function writeTimeStampCounter(processor: Processor, value: bigint): void {
-  const { state, clock } = processor;
+  const { state, clock, apic } = processor;
   state.tscAdjust = BigInt.asUintN(64, value - BigInt(Math.floor(clock.now)));
+  apic.tscMoved(state.tscAdjust);
 }
 
 const timeStampAllowed: Check = ({ state }) =>

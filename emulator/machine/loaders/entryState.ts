@@ -1,6 +1,8 @@
 /** The processor as a loader hands it to a program. */
+import { initialize } from '../../cpu/initialization.js';
 import { region } from '../../cpu/layout.js';
 import type { SegmentName } from '../../cpu/layout.js';
+import type { Processor } from '../../cpu/seams.js';
 import type { LinearMemory, ProcessorState } from '../../cpu/state.js';
 import { LocalApic } from '../../devices/localApic.js';
 import { NO_VMCS } from '../../vmx/vmcs.js';
@@ -64,12 +66,12 @@ const DR7_RESET = 0x400n;
 const MISC_ENABLE_RESET = 1n;
 
 /** What every entry shares: reset values where software may rely on them. */
-function resetCommon(state: ProcessorState): void {
+function resetCommon(state: ProcessorState, bootstrap = true): void {
   state.pat = PAT_RESET;
   state.dr6 = DR6_RESET;
   state.dr7 = DR7_RESET;
   state.miscEnable = MISC_ENABLE_RESET;
-  state.apicBase = LocalApic.resetBase;
+  state.apicBase = LocalApic.resetBase(bootstrap);
   state.currentVmcs = NO_VMCS;
   state.vmxonPointer = NO_VMCS;
   for (let i = 0; i < 16; i++) state.setGpr(i, 0n);
@@ -97,6 +99,12 @@ function setFlatSegments(state: ProcessorState, codeAccess: number): void {
   for (const name of ['ds', 'es', 'ss', 'fs', 'gs'] as const) {
     setSegment(state, name, { selector: SELECTOR_DATA, access: DATA32, limit: 0xffff_ffff });
   }
+}
+
+/** An application processor after reset: it waits for a STARTUP message (SDM 3A 9.4.3). */
+export function enterWaitForStartup(processor: Processor): void {
+  resetCommon(processor.state, false);
+  initialize(processor);
 }
 
 /** Multiboot 1, section 3.2: flat 32-bit protected mode, paging off, EAX and EBX set. */

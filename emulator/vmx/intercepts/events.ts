@@ -115,7 +115,17 @@ const pendingEventExits: Readonly<
       isNmi: true,
     };
   },
-  init: () => ({ reason: ExitReason.INIT_SIGNAL }),
+  init: (context) => {
+    context.processor.apic.initPending = false;
+    return { reason: ExitReason.INIT_SIGNAL };
+  },
+  // The vector of the message is the qualification (SDM 3C 28.2.1).
+  startup: (context) => {
+    const { apic } = context.processor;
+    const vector = apic.startupVector;
+    apic.startupVector = -1;
+    return { reason: ExitReason.SIPI, qualification: BigInt(vector) };
+  },
   interruptWindow: (context) => {
     const { state } = context.processor;
     const open =
