@@ -128,8 +128,9 @@ class Run {
   private initialized(): 'again' | undefined {
     const { processor } = this;
     const { apic, state, virtualization } = processor;
-    if (apic.initPending && state.activity !== Activity.WAIT_FOR_SIPI) {
-      if (virtualization.inGuest) return this.intercepts('init') ? 'again' : undefined;
+    const waits = state.activity === Activity.WAIT_FOR_SIPI;
+    if (apic.initPending) {
+      if (virtualization.inGuest) return !waits && this.intercepts('init') ? 'again' : undefined;
       // INIT is blocked in VMX root operation.
       if (state.vmxOperation === 0) {
         initialize(processor);
@@ -137,7 +138,6 @@ class Run {
       }
     }
     if (apic.startupVector < 0) return undefined;
-    const waits = state.activity === Activity.WAIT_FOR_SIPI;
     if (waits && virtualization.inGuest) return this.intercepts('startup') ? 'again' : undefined;
     // A processor that does not wait for it ignores it.
     if (waits) startUp(processor, apic.startupVector);

@@ -76,8 +76,8 @@ export class LocalApic implements InterruptController, MemoryDevice, InterruptRe
     this.commandLow = this.commandHigh = 0;
     this.destinationFormat = 0xffff_ffff;
     this.spuriousVector = 0xff;
+    // A STARTUP message that came behind the INIT is still to be taken.
     this.nmiPending = this.initPending = false;
-    this.startupVector = -1;
     this.timer.reset();
   }
 
@@ -216,6 +216,7 @@ export class LocalApic implements InterruptController, MemoryDevice, InterruptRe
         break;
       case DeliveryMode.INIT:
         this.initPending = true;
+        this.startupVector = -1;
         break;
       case DeliveryMode.STARTUP:
         this.startupVector = message.vector;
