@@ -1,8 +1,7 @@
 /** `hyperstep trace`: a line for each hypercall, in the order in which they were made. */
-import { guestTranslation } from '../debug-adapter/debuggee/translation.js';
-import { kvmConvention, SHOWN_REGISTERS } from '../debug-adapter/hypercalls/conventions.js';
-import { HypercallLog } from '../debug-adapter/hypercalls/log.js';
-import type { LoggedCall } from '../debug-adapter/hypercalls/log.js';
+import { SHOWN_REGISTERS } from '../debug-adapter/hypercalls/conventions.js';
+import { createHypercallLog } from '../debug-adapter/hypercalls/createLog.js';
+import type { HypercallLog, LoggedCall } from '../debug-adapter/hypercalls/log.js';
 import { nameOf, registerValues, sourceOf } from '../debug-adapter/hypercalls/record.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import { VcpuNumbers } from '../debug-adapter/launch/vcpuNumbers.js';
@@ -26,10 +25,7 @@ export interface TraceLine {
 }
 
 export const traceHypercalls: Report = (launch, print, json) => {
-  const { machine } = launch;
-  const log = new HypercallLog(kvmConvention, (event, address, length) =>
-    machine.readLinear(address, length, guestTranslation(machine, event.vmcs)),
-  );
+  const log = createHypercallLog(launch);
   const vcpus = new VcpuNumbers(launch.machine, launch.host?.debugInfo);
   let printed = 0;
 

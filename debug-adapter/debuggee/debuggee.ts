@@ -1,8 +1,8 @@
 /** What is debugged: the machine, the symbols of its worlds, and what world switches have told so far. */
 import type { Machine, TranslationContext, World } from '../../emulator/machine/machineTypes.js';
 import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
-import { kvmConvention } from '../hypercalls/conventions.js';
-import { HypercallLog } from '../hypercalls/log.js';
+import { createHypercallLog } from '../hypercalls/createLog.js';
+import type { HypercallLog } from '../hypercalls/log.js';
 import type { HandlersImage, OwnHypercall } from '../launch/handlersImage.js';
 import type { HostThreads } from '../launch/hostThreads.js';
 import { readHostThreads } from '../launch/hostThreads.js';
@@ -15,9 +15,7 @@ import { guestTranslation, hostTranslation } from './translation.js';
 
 export class Debuggee {
   readonly machine: Machine;
-  readonly log = new HypercallLog(kvmConvention, (event, address, length) =>
-    this.machine.readLinear(address, length, this.guestTranslation(event.vmcs)),
-  );
+  readonly log: HypercallLog;
   readonly exitCounts = new ExitCounts();
   readonly vcpus: VcpuNumbers;
   /** The last VM exit of each VMCS: the guest's registers while the host runs. */
@@ -32,6 +30,7 @@ export class Debuggee {
     private readonly installFolder: string,
   ) {
     this.machine = launch.machine;
+    this.log = createHypercallLog(launch);
     this.vcpus = new VcpuNumbers(this.machine, launch.host?.debugInfo);
     const guestWorld: World = launch.host ? 'guest' : 'root';
     if (launch.host) this.rootImages.push(createImage('root', launch.host.debugInfo, installFolder));

@@ -18,6 +18,9 @@ const VMMCALL = [0x0f, 0x01, 0xd9];
 /** The bytes at a linear address of the guest that a VM exit just left. */
 export type ReadGuestCode = (event: WorldSwitch, address: bigint, length: number) => Uint8Array;
 
+/** A linear address in the source line that made the call of a VM exit (callSite.ts). */
+export type CallSiteOf = (event: WorldSwitch) => bigint;
+
 /** A call that has not returned. */
 interface OpenCall {
   readonly row: number;
@@ -37,6 +40,8 @@ export interface LoggedCall {
   readonly vmcs: number;
   readonly rip: bigint;
   readonly csBase: bigint;
+  /** Linear address in the source line that made the call. */
+  readonly callSite: bigint;
   readonly cr3: bigint;
   readonly cpl: number;
   readonly bits: 32 | 64;
@@ -79,7 +84,15 @@ const Number_ = {
   VMMCALL: 6,
   COUNT: 7,
 } as const;
-const Word = { RIP: 0, CS_BASE: 1, CR3: 2, BEFORE: 3, AFTER: 3 + SHOWN, COUNT: 3 + 2 * SHOWN } as const;
+const Word = {
+  RIP: 0,
+  CS_BASE: 1,
+  CALL_SITE: 2,
+  CR3: 3,
+  BEFORE: 4,
+  AFTER: 4 + SHOWN,
+  COUNT: 4 + 2 * SHOWN,
+} as const;
 const UNANSWERED = -1;
 
 export class HypercallLog {
@@ -92,6 +105,7 @@ export class HypercallLog {
   constructor(
     readonly convention: CallingConvention,
     private readonly readCode: ReadGuestCode,
+    private readonly callSiteOf: CallSiteOf,
   ) {
     this.numberColumn = SHOWN_INDEXES.indexOf(GENERAL_REGISTERS.indexOf(convention.number));
   }
@@ -154,6 +168,7 @@ export class HypercallLog {
     const w = row * Word.COUNT;
     words[w + Word.RIP] = event.rip;
     words[w + Word.CS_BASE] = event.csBase;
+    words[w + Word.CALL_SITE] = this.callSiteOf(event);
     words[w + Word.CR3] = event.cr3;
     SHOWN_INDEXES.forEach((index, i) => (words[w + Word.BEFORE + i] = event.registers[index]));
     this.open.set(event.vmcs, [...calls, { row, rip: event.rip, cr3: event.cr3, restarted: false }]);
@@ -192,6 +207,7 @@ export class HypercallLog {
       vmcs: numbers[n + Number_.VMCS],
       rip: words[w + Word.RIP],
       csBase: words[w + Word.CS_BASE],
+      callSite: words[w + Word.CALL_SITE],
       cr3: words[w + Word.CR3],
       cpl: numbers[n + Number_.CPL],
       bits,

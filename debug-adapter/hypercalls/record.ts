@@ -2,6 +2,7 @@
 import type { OwnHypercall } from '../launch/handlersImage.js';
 import type { RegisterValues } from '../protocol.js';
 import type { DebugInfo } from '../../toolchain/debuginfo/debugInfo.js';
+import { callPlace } from './callSite.js';
 import { SHOWN_REGISTERS } from './conventions.js';
 import type { HypercallLog, LoggedCall } from './log.js';
 
@@ -16,8 +17,8 @@ export function nameOf(log: HypercallLog, call: LoggedCall, own: readonly OwnHyp
   return log.convention.numberNames[Number(call.nr)] ?? own.find(({ nr }) => nr === call.nr)?.name ?? null;
 }
 
-/** Source line of the instruction that made the call. */
+/** The caller's source line. */
 export function sourceOf(call: LoggedCall, guest: DebugInfo): { file: string; line: number } | null {
-  const row = guest.lineAt(call.csBase + call.rip);
-  return row ? { file: row.file, line: row.line } : null;
+  const place = callPlace(call.callSite, guest);
+  return place ? { file: place.file, line: place.line } : null;
 }

@@ -1,4 +1,5 @@
 /** The body of `hyperstep/hypercalls`: rows of the log with names, places and where a blocked call waits. */
+import { callPlace } from '../hypercalls/callSite.js';
 import type { LoggedCall } from '../hypercalls/log.js';
 import { nameOf, registerValues, sourceOf } from '../hypercalls/record.js';
 import type { Debuggee } from '../debuggee/debuggee.js';
@@ -38,7 +39,7 @@ function recordOf(
     seq: call.seq,
     position: call.position,
     vcpu: debuggee.vcpus.of(call.vmcs),
-    kind: log.convention.kind,
+    kind: call.kind,
     nr: hex(call.nr),
     name: nameOf(log, call, ownHypercalls),
     before: registerValues(call.before),
@@ -56,10 +57,9 @@ function recordOf(
 
 /** The source line of the call, with the path on this machine. */
 function placeOf(call: LoggedCall, debuggee: Debuggee): HypercallRecord['source'] {
-  const address = call.csBase + call.rip;
-  const image = debuggee.imageAt('guest', address);
-  const row = image?.debugInfo.lineAt(address);
-  return image && row ? { file: image.sourcePath(row.file), line: row.line } : null;
+  const image = debuggee.imageAt('guest', call.callSite);
+  const place = image && callPlace(call.callSite, image.debugInfo);
+  return place ? { file: image.sourcePath(place.file), line: place.line } : null;
 }
 
 /** The user's handler of that number, else the function of the host that answers; null when the host has none. */
