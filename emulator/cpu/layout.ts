@@ -9,6 +9,8 @@ export const region = {
   state: 0x0000,
   /** Operand bytes of accesses that cannot be made in place: page crossing, MMIO. */
   scratch: 0x1000,
+  /** What checking code wrote over: see compiler/journal.ts. */
+  journal: 0x1_0000,
   /** TLB banks of `TLB_ENTRIES` entries of `TLB_ENTRY_SIZE` bytes. */
   tlb: 0x10_0000,
   /** Jump cache: linear RIP to record. */
@@ -91,6 +93,8 @@ const fields32 = [
   ...u32('budget', 'exitCode', 'exitRecord', 'accessInfo', 'tlbBank'),
   // Instructions left beyond `budget`, which only compiled regions may use.
   ...u32('reserve'),
+  // End of the journal of a check of compiled code.
+  ...u32('journalEnd'),
 ] as const; // prettier-ignore
 
 export type Field64 = (typeof fields64)[number]['name'];

@@ -100,6 +100,8 @@ export class RegionCompiler {
     /** The functions of all regions; the dispatcher calls them. */
     private readonly table: WebAssembly.Table,
     private readonly helpers: WebAssembly.Exports,
+    /** Regions are made for being checked. */
+    private readonly journal: boolean,
   ) {}
 
   /** Compiles pages in one module. Their regions are entered from now on. */
@@ -120,6 +122,7 @@ export class RegionCompiler {
     plans.forEach(({ plan, entryTable }, index) => {
       const body = buildRegion(plan, {
         helpers,
+        journal: this.journal,
         entryTable,
         addSite: (block, at, left, kind) =>
           this.addSite(recordOf(block.source.plain || block.source.record, at), left, kind),

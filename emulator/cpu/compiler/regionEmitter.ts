@@ -24,6 +24,13 @@ export interface RegionExits {
   site(): number;
 }
 
+/** What emitted code refers to. */
+export interface EmitterEnvironment {
+  readonly helpers: HelperIndices;
+  /** Writes are noted in the journal, so that the region can be checked. */
+  readonly journal: boolean;
+}
+
 export class RegionEmitter extends Emitter {
   /** The instruction has left its block: nothing follows it. */
   ended = false;
@@ -32,7 +39,7 @@ export class RegionEmitter extends Emitter {
   constructor(
     private readonly frame: RegionFrame,
     private readonly exits: RegionExits,
-    private readonly helpers: HelperIndices,
+    private readonly environment: EmitterEnvironment,
     private readonly ripMask: bigint,
     { instruction, shape }: PlannedInstruction,
   ) {
@@ -108,7 +115,12 @@ export class RegionEmitter extends Emitter {
   }
 
   protected access(linear: Expression, size: number, access: number): MemoryPlace {
-    return tlbAccess(this.f, this.frame.tlbBank, { linear, size, access }, () => this.giveUp());
+    return tlbAccess(
+      this.f,
+      this.frame.tlbBank,
+      { linear, size, access, journal: this.environment.journal },
+      () => this.giveUp(),
+    );
   }
 
   /** Leaves before the instruction: the interpreter executes it. */
@@ -122,7 +134,7 @@ export class RegionEmitter extends Emitter {
 
   helper(name: HelperName, operands: readonly Expression[]): Expression {
     const result = this.f.temporary(helperTypes[name].result);
-    this.f.callInto(result, this.helpers[name], operands);
+    this.f.callInto(result, this.environment.helpers[name], operands);
     return this.f.let(result);
   }
 

@@ -4,11 +4,10 @@ import type { Expression } from '../../wasm/expression.js';
 import { i32, i64 } from '../../wasm/expression.js';
 import type { FunctionBuilder, Label } from '../../wasm/functionBuilder.js';
 import { RECORD_SIZE } from '../interpreter/record.js';
-import type { HelperIndices } from '../semantics/helpers.js';
 import { semantics } from '../semantics/semantics.js';
 import type { FlowLoop, FlowNode, FlowSequence } from './controlFlow.js';
 import { RegionEmitter } from './regionEmitter.js';
-import type { RegionExits } from './regionEmitter.js';
+import type { EmitterEnvironment, RegionExits } from './regionEmitter.js';
 import { RegionFrame } from './regionFrame.js';
 import { BUDGET_MARGIN, DYNAMIC_KIND, NO_ENTRY } from './regionLayout.js';
 import type { PlannedInstruction, RegionBlock, RegionPlan } from './regionPlan.js';
@@ -16,8 +15,7 @@ import type { PlannedInstruction, RegionBlock, RegionPlan } from './regionPlan.j
 const PAGE = 4096;
 
 /** What the function of a region refers to. */
-export interface RegionEnvironment {
-  readonly helpers: HelperIndices;
+export interface RegionEnvironment extends EmitterEnvironment {
   /** Table of the entries of the page. */
   readonly entryTable: number;
   /** Makes a site: leave at the instruction `index` of the block, of which `left` are paid for and not executed. */
@@ -212,7 +210,7 @@ class RegionBuilder implements RegionExits {
     const { f, frame } = this;
     const emit = semantics.get(planned.shape.semantics);
     if (!emit) throw new Error(`no semantics for ${planned.shape.semantics}`);
-    const emitter = new RegionEmitter(frame, this, this.environment.helpers, this.ripMask, planned);
+    const emitter = new RegionEmitter(frame, this, this.environment, this.ripMask, planned);
     emit(emitter);
     // The operands of a comparison outlive it when the next instruction looks at them.
     const next = this.block.instructions.at(index + 1);

@@ -3,7 +3,9 @@ import type { Instruction } from '../../isa/instruction.js';
 import type { Fault } from '../fault.js';
 import { boundRange, divideError, generalProtection, stackFault, Vector } from '../fault.js';
 import { createDispatcher } from '../compiler/dispatcher.js';
+import { RegionCheck } from '../compiler/regionCheck.js';
 import { RegionCompiler } from '../compiler/regionCompiler.js';
+import { regionRecord } from '../compiler/regionLayout.js';
 import type { TieringLimits } from '../compiler/tiering.js';
 import { Tiering } from '../compiler/tiering.js';
 import { layout, region } from '../layout.js';
@@ -24,6 +26,7 @@ import {
   JUMP_CACHE_GENERATION,
   jumpCacheEntry,
 } from './record.js';
+import type { HostFunctions } from './shapeTable.js';
 import { ShapeTable } from './shapeTable.js';
 import { isInstruction } from '../../isa/decoder.js';
 
@@ -33,6 +36,8 @@ export type CompilerChoice = 'off' | 'on' | TieringLimits;
 export interface EngineOptions {
   /** Whether hot code is compiled, or what counts as hot. */
   readonly compiler?: CompilerChoice;
+  /** Everything that compiled code does the interpreter does too; a difference throws CompilerMismatch. */
+  readonly checkCompiler?: boolean;
 }
 
 /** No record: look RIP up. */
@@ -51,6 +56,9 @@ export class Interpreter implements Engine {
   private readonly shapes: ShapeTable;
   private readonly blocks: Blocks;
   private readonly tiering: Tiering | undefined;
+  private readonly check: RegionCheck | undefined;
+  /** The interpreter repeats what a region did: no regions. */
+  private alone = false;
   /** What `context` was chosen for. */
   private mode = -1;
   private codeBase = -1;
@@ -74,20 +82,24 @@ export class Interpreter implements Engine {
     private readonly memory: LinearMemory,
     private readonly system: MemorySystem,
     private readonly hooks: EngineHooks,
-    { compiler = 'off' }: EngineOptions = {},
+    { compiler = 'off', checkCompiler = false }: EngineOptions = {},
   ) {
     const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 256 });
-    this.shapes = new ShapeTable(memory.wasm, {
+    const host: HostFunctions = {
       checkSegment: (base, offset, size, access) => this.checkSegment(base, offset, size, access),
       prepare: (low, high, size, access) => system.prepare(low, high, size, access),
       commit: () => system.commit(),
       runRegions: createDispatcher(memory.wasm, regions),
-    });
+    };
+    this.shapes = new ShapeTable(memory.wasm, host, checkCompiler);
+    if (checkCompiler) {
+      this.check = new RegionCheck(memory, regions, (record, count) => this.interpretAlone(record, count));
+    }
     this.blocks = new Blocks(memory, this.shapes, system, hooks, () => this.tiering?.flush());
     if (compiler !== 'off') {
       this.tiering = new Tiering(
         this.blocks,
-        new RegionCompiler(memory, this.blocks, regions, this.shapes.helpers),
+        new RegionCompiler(memory, this.blocks, regions, this.shapes.helpers, checkCompiler),
         compiler === 'on' ? undefined : compiler,
       );
     }
@@ -319,10 +331,33 @@ export class Interpreter implements Engine {
         }
         case ExitCode.EVENT:
           return this.event(record);
+        case ExitCode.REGION:
+          record = this.checkRegion(record);
+          break;
         default:
           return this.refused();
       }
     }
+  }
+
+  /** Checks the region at a record; answers where to go on. */
+  private checkRegion(record: number): number {
+    const { left } = this;
+    const plain = this.memory.u32[(record + regionRecord.plain) >> 2];
+    if (this.alone || !this.check) return plain;
+    const retired = this.check.run(record, left);
+    this.left = left - retired;
+    return retired === 0 ? plain : NONE;
+  }
+
+  /** Interprets exactly so many instructions; answers what came in between, or undefined. */
+  private interpretAlone(record: number, count: number): string | undefined {
+    this.alone = true;
+    this.left = count;
+    const exit = this.executeFrom(record);
+    this.alone = false;
+    if (exit === EngineExit.BUDGET && this.left === 0) return undefined;
+    return `${count} instructions were retired, interpreted ${count - this.left} (exit ${exit})`;
   }
 
   /** Runs generated code from a record. */

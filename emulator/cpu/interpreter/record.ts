@@ -71,6 +71,8 @@ export const ExitCode = {
   /** `prepare` or a segment check failed. */
   REFUSED: 6,
   STOP: 7,
+  /** A region can be entered here, and is to be checked. */
+  REGION: 8,
 } as const;
 
 /**

@@ -30,6 +30,8 @@ export interface EmitterFunctions {
   readonly helpers: HelperIndices;
   /** (segment base offset in the state, segment offset low half, size, access) to 1 when allowed, else 0. */
   readonly checkSegment: number;
+  /** The code is made for checking compiled regions: writes are noted in the journal. */
+  readonly journal: boolean;
 }
 
 export abstract class RecordEmitter extends Emitter {
@@ -128,7 +130,7 @@ export abstract class RecordEmitter extends Emitter {
   /** The fast path: the TLB tag must be that of the page that holds the last byte. */
   protected access(linear: Expression, size: number, access: number): MemoryPlace {
     const { f } = this;
-    return tlbAccess(f, this.tlbBank(), { linear, size, access }, () => {
+    return tlbAccess(f, this.tlbBank(), { linear, size, access, journal: this.functions.journal }, () => {
       f.store64(ZERO, linear, layout.accessAddress);
       f.store32(ZERO, i32.constant(accessInfo(size, access)), layout.accessInfo);
       this.leave(ExitCode.MISS);

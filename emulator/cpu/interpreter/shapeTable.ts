@@ -26,9 +26,16 @@ export interface HostFunctions {
 
 const INITIAL_TABLE = 2048;
 
-let compiledSwitch: WebAssembly.Module | undefined;
+const compiledSwitch = new Map<boolean, WebAssembly.Module>();
 /** The main module is the same for every processor: compiled once. */
-const switchModule = () => (compiledSwitch ??= new WebAssembly.Module(buildSwitchModule(hotCases)));
+function switchModule(checking: boolean): WebAssembly.Module {
+  let module = compiledSwitch.get(checking);
+  if (!module) {
+    module = new WebAssembly.Module(buildSwitchModule(hotCases, checking));
+    compiledSwitch.set(checking, module);
+  }
+  return module;
+}
 
 function emitShape(emitter: FunctionEmitter, shape: InstructionShape): void {
   const emit = semantics.get(shape.semantics);
@@ -56,6 +63,8 @@ export class ShapeTable {
   constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly host: HostFunctions,
+    /** Compiled regions are checked: see compiler/regionCheck.ts. */
+    private readonly checking: boolean,
   ) {
     hotCases.forEach((hot, index) => {
       const handler = Handler.FIRST_SHAPE + index;
@@ -63,7 +72,7 @@ export class ShapeTable {
       if (numbers.length === 1) this.handlers[numbers[0]] = handler;
       else this.pairs.set(pairKey(numbers[0], numbers[1]), handler);
     });
-    const instance = new WebAssembly.Instance(switchModule(), {
+    const instance = new WebAssembly.Instance(switchModule(this.checking), {
       machine: {
         memory,
         shapes: this.table,
@@ -128,6 +137,7 @@ export class ShapeTable {
       checkSegment: module.importFunction('machine', 'checkSegment', Array(4).fill(i32.type), result),
       prepare: module.importFunction('machine', 'prepare', Array(4).fill(i32.type), result),
       commit: module.importFunction('machine', 'commit', [], []),
+      journal: this.checking,
     };
     for (const number of numbers) {
       const shape = this.shapes[number];

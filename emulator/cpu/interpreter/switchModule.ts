@@ -31,8 +31,11 @@ export const NO_RECORD = region.records;
 /** Limits of the imported memory in pages of 64 KiB: any machine's memory fits. */
 export const ANY_MEMORY = { minimum: 1, maximum: 0x1_0000 } as const;
 
-/** Encodes the module. Exports `run(record, budget)` and the helpers; imports memory, table, checkSegment. */
-export function buildSwitchModule(cases: readonly HotCase[]): Uint8Array<ArrayBuffer> {
+/**
+ * Encodes the module. Exports `run(record, budget)` and the helpers; imports memory, table, checkSegment, runRegions.
+ * `checking`: regions are not entered but left to TypeScript to be checked, and writes are noted.
+ */
+export function buildSwitchModule(cases: readonly HotCase[], checking: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory('machine', 'memory', ANY_MEMORY.minimum, ANY_MEMORY.maximum);
   module.importTable('machine', 'shapes', 0);
@@ -44,7 +47,7 @@ export function buildSwitchModule(cases: readonly HotCase[]): Uint8Array<ArrayBu
     [i32.type],
   );
   const runRegions = module.importFunction('machine', 'runRegions', [i32.type], [i32.type]);
-  const functions = { helpers: addHelpers(module), checkSegment, runRegions };
+  const functions = { helpers: addHelpers(module), checkSegment, runRegions, journal: checking };
   const f = new FunctionBuilder([i32.type, i32.type], []);
   const frame = new SwitchFrame(f);
   emitEntry(frame);
@@ -188,7 +191,9 @@ function allCases(
   builtIn[Handler.EVENT] = leaving(ExitCode.EVENT);
   builtIn[Handler.STOP] = leaving(ExitCode.STOP);
   builtIn[Handler.CALL] = () => emitCall(frame, shapeType);
-  builtIn[Handler.REGION] = () => emitRegion(frame, functions.runRegions);
+  builtIn[Handler.REGION] = functions.journal
+    ? leaving(ExitCode.REGION)
+    : () => emitRegion(frame, functions.runRegions);
   return [...builtIn, ...cases.map((hot) => () => emitCase(frame, hot, functions))];
 }
 

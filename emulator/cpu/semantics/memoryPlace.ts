@@ -2,6 +2,7 @@
 import type { Expression } from '../../wasm/expression.js';
 import { i32, i64 } from '../../wasm/expression.js';
 import type { FunctionBuilder } from '../../wasm/functionBuilder.js';
+import { noteWrite } from '../compiler/journal.js';
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, tlbEntry } from '../layout.js';
 import { Access } from '../seams.js';
 import type { MemoryPlace, Place } from './emitter.js';
@@ -25,13 +26,15 @@ export interface FastAccess {
   readonly linear: Expression;
   readonly size: number;
   readonly access: number;
+  /** Writes are noted in the journal. */
+  readonly journal: boolean;
 }
 
 /** An access whose TLB tag must be that of the page that holds its last byte; `miss` leaves the instruction. */
 export function tlbAccess(
   f: FunctionBuilder,
   bank: Expression,
-  { linear, size, access }: FastAccess,
+  { linear, size, access, journal }: FastAccess,
   miss: () => void,
 ): MemoryPlace {
   const tag = (access & Access.WRITE) !== 0 ? tlbEntry.tagWrite : tlbEntry.tagRead;
@@ -45,6 +48,7 @@ export function tlbAccess(
   const wanted = i64.and(last, i64.constant(-4096));
   f.unlikely(i64.ne(i64.load(entry, tag), wanted), miss);
   const host = f.let(i32.add(i32.wrap(linear), i32.load(entry, tlbEntry.addend)));
+  if (journal && (access & Access.WRITE) !== 0) noteWrite(f, host, size);
   return {
     ...memoryAt(f, host, 0, size),
     part: (offset, partSize) => memoryAt(f, host, offset, partSize),

@@ -131,6 +131,7 @@ export function flatMachine({
   ramSize = 0x100_0000,
   width = 64 as 32 | 64,
   compiler = 'off' as CompilerChoice,
+  checkCompiler = false,
 } = {}) {
   const memory = new LinearMemory(ramSize);
   const state = createProcessorState(memory);
@@ -145,7 +146,7 @@ export function flatMachine({
       return hit;
     },
   };
-  const engine = new Interpreter(memory, system, hooks, { compiler });
+  const engine = new Interpreter(memory, system, hooks, { compiler, checkCompiler });
   system.onWrite = (physical, length) => engine.codeWritten(physical, length);
   state.rflagsSystem = 2n;
   state.cr0 = 0x8000_0011n;
