@@ -25,6 +25,8 @@ export interface CommandLine {
   /** `vmcs`: a line for each VMREAD and VMWRITE. */
   readonly accesses: boolean;
   readonly json: boolean;
+  /** Compiled code is compared with the interpreter. */
+  readonly checkCompiler: boolean;
 }
 
 export const USAGE = `usage: hyperstep run|trace|exits|vmcs PROGRAM [options]
@@ -47,6 +49,7 @@ PROGRAM is a .S, .asm, .c or ELF file.
   --max-instructions N     stop with status 75 after N instructions
   --at-entry N             vmcs: the Nth VM entry (default: the first that fails, or else the last)
   --accesses               vmcs: a line for each VMREAD and VMWRITE instead
+  --check-compiler         compare compiled code with the interpreter, which is slow
   --json                   trace, exits, vmcs: JSON Lines
 
 Exit status: (V << 1) | 1 for a value V written to port 0xf4, 0 for a guest that shuts down otherwise,
@@ -72,6 +75,7 @@ const OPTIONS = {
   'max-instructions': { type: 'string' },
   'at-entry': { type: 'string' },
   accesses: { type: 'boolean', default: false },
+  'check-compiler': { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -112,6 +116,7 @@ export function parseCommandLine(words: readonly string[]): CommandLine | undefi
         : wholeNumber('--at-entry', values['at-entry'], 1, Number.MAX_SAFE_INTEGER),
     accesses: values.accesses,
     json: values.json,
+    checkCompiler: values['check-compiler'],
   };
 }
 

@@ -58,7 +58,7 @@ async function runProgram(command: CommandLine, installFolder: string, output: O
       modules: [...command.modules],
       append: command.append,
     },
-    { platform: platformNode, installFolder },
+    { platform: platformNode, installFolder, checkCompiler: command.checkCompiler },
   );
   for (const diagnostic of isFailed(launch) ? launch.diagnostics : launch.warnings) {
     output.stderr(`${formatDiagnostic(diagnostic)}\n`);

@@ -2,7 +2,8 @@
 import { exitStatus, explainEnd } from '../debug-adapter/explain/ends.js';
 import { worldName } from '../debug-adapter/explain/words.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
-import type { Machine, MachineEnd } from '../emulator/machine/machineTypes.js';
+import { CompilerMismatch } from '../emulator/cpu/compiler/regionCheck.js';
+import type { Machine, MachineEnd, MachineStop } from '../emulator/machine/machineTypes.js';
 import { Failures } from './failures.js';
 
 /** Exit statuses of the command line's contract (README). */
@@ -46,7 +47,13 @@ export async function execute(
     if (left <= 0) {
       return { status: ExitStatus.LIMIT, explanation: explainLimit(machine, failures) };
     }
-    const stop = machine.run(Math.min(left, SLICE));
+    let stop: MachineStop;
+    try {
+      stop = machine.run(Math.min(left, SLICE));
+    } catch (error) {
+      if (!(error instanceof CompilerMismatch)) throw error;
+      return { status: ExitStatus.MACHINE_CHECK, explanation: error.message };
+    }
     if (isDone?.()) return { status: ExitStatus.DONE, explanation: undefined };
     if (stop.kind === 'ended') return outcomeOf(stop.end, failures);
     if (stop.kind === 'idle') {

@@ -30,8 +30,11 @@ export interface GuestRun {
 }
 
 /** Throws with the diagnostics when the guest cannot be built. */
-export async function runGuest(args: HyperstepLaunchArguments): Promise<GuestRun> {
-  const launch = await prepareLaunch(args, { platform: platformNode, installFolder: ROOT });
+export async function runGuest(
+  args: HyperstepLaunchArguments,
+  { checkCompiler = false } = {},
+): Promise<GuestRun> {
+  const launch = await prepareLaunch(args, { platform: platformNode, installFolder: ROOT, checkCompiler });
   if (isFailed(launch)) throw new Error(launch.diagnostics.map(formatDiagnostic).join('\n'));
   const serial: [number[], number[]] = [[], []];
   launch.machine.observers.onSerialOutput = (port, byte) => serial[port].push(byte);

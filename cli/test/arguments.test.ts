@@ -24,6 +24,7 @@ describe('command line', () => {
       atEntry: undefined,
       accesses: false,
       json: false,
+      checkCompiler: false,
     });
   });
 
@@ -45,6 +46,7 @@ describe('command line', () => {
       atEntry: undefined,
       accesses: false,
       json: true,
+      checkCompiler: false,
     });
   });
 

@@ -41,6 +41,8 @@ export interface LaunchContext {
   /** The folder of the installed extension or clone: holds dist/hypervisors and hypervisors/include. */
   readonly installFolder: string;
   readonly onProgress?: (message: string) => void;
+  /** See `MachineOptions`. */
+  readonly checkCompiler?: boolean;
 }
 
 export const isFailed = (launch: PreparedLaunch | FailedLaunch): launch is FailedLaunch =>
@@ -51,7 +53,7 @@ export async function prepareLaunch(
   args: HyperstepLaunchArguments,
   context: LaunchContext,
 ): Promise<PreparedLaunch | FailedLaunch> {
-  const { platform } = context;
+  const { platform, checkCompiler } = context;
   const resolve = (path: string): string => platform.resolvePath(...(args.cwd ? [args.cwd] : []), path);
   const program = resolve(args.program);
   const fail = (message: string, file = program): FailedLaunch => ({
@@ -99,6 +101,7 @@ export async function prepareLaunch(
         mode: args.mode,
         commandLine: args.append,
         modules,
+        checkCompiler,
       });
       return { ...common, machine, host: undefined, handlers: undefined, warnings: built.warnings };
     }
@@ -112,6 +115,7 @@ export async function prepareLaunch(
       imageName: hostPath,
       commandLine: hostCommandLine(args, memory),
       modules: [{ name: built.path, bytes: built.elf }, ...modules],
+      checkCompiler,
     });
     const launch = { ...common, machine, host, warnings: built.warnings };
     if (!args.handlers) return { ...launch, handlers: undefined };

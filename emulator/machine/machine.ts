@@ -70,7 +70,7 @@ class EmulatedMachine implements Machine {
       powerOff: () => this.request({ kind: 'ended', end: { kind: 'poweredOff' } }),
       debugExit: (status) => this.request({ kind: 'ended', end: { kind: 'debugExit', status } }),
     });
-    this.processor = this.createProcessor();
+    this.processor = this.createProcessor(options);
     this.debugAccess = new DebugAccess(
       this.memory,
       this.processor.state,
@@ -89,7 +89,7 @@ class EmulatedMachine implements Machine {
     this.processor.stateReplaced(0);
   }
 
-  private createProcessor(): CoreProcessor {
+  private createProcessor({ compiler, checkCompiler }: MachineOptions): CoreProcessor {
     const { observers } = this;
     const worldSwitched = (event: WorldSwitch): void => {
       if (observers.onWorldSwitch?.(event)) this.request({ kind: 'worldSwitch', event });
@@ -103,7 +103,8 @@ class EmulatedMachine implements Machine {
       clock: this.platform.clock,
       apic: this.platform.apics[0],
       processorCount: this.platform.apics.length,
-      createEngine: (memory, _state, system, hooks) => new Interpreter(memory, system, hooks),
+      createEngine: (memory, _state, system, hooks) =>
+        new Interpreter(memory, system, hooks, { compiler, checkCompiler }),
       createVirtualization: (parts) => {
         // Getters: an observer that is not there must cost nothing, and may come and go.
         this.vmx = new Vmx(parts, {

@@ -22,6 +22,13 @@ export interface MachineOptions {
   readonly mode?: 'long' | 'protected';
   readonly commandLine?: string;
   readonly modules?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  /** Whether hot code is compiled; default: off. */
+  readonly compiler?: 'off' | 'on';
+  /**
+   * Compiled code is run by the interpreter too, and compared; `run` throws CompilerMismatch at a difference. Compiles
+   * early, and is slow.
+   */
+  readonly checkCompiler?: boolean;
 }
 
 /** Why `run` came back. */

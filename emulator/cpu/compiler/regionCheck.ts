@@ -15,8 +15,8 @@ export class CompilerMismatch extends Error {
   }
 }
 
-/** Instructions of one check: what they write fits into the journal. */
-const LONGEST_CHECK = 1500;
+/** Instructions of one run of code that notes its writes: they fit into the journal. */
+export const LONGEST_CHECK = 1500;
 
 /** Not state of the program: how it is executed. Lazy flags are compared as RFLAGS. */
 const NOT_COMPARED = new Set<string>([
@@ -38,6 +38,11 @@ export class RegionCheck {
   ) {
     this.state = createProcessorState(memory);
     this.journal = new Journal(memory);
+  }
+
+  /** What the interpreter writes while nothing is checked is noted too. */
+  forgetWrites(): void {
+    this.journal.begin();
   }
 
   /**

@@ -19,6 +19,9 @@ export interface TieringLimits {
 
 export const DEFAULT_LIMITS: TieringLimits = { sample: 20_000, hot: 3, batch: 8, longestWait: 16 };
 
+/** So that short programs have compiled code that can be checked. */
+export const CHECK_LIMITS: TieringLimits = { sample: 1_000, hot: 1, batch: 4, longestWait: 2 };
+
 /** A page that has grown is compiled again, each time only when it costs much more. */
 const AGAIN = 4;
 const MOST_COMPILATIONS = 6;

@@ -3,11 +3,11 @@ import type { Instruction } from '../../isa/instruction.js';
 import type { Fault } from '../fault.js';
 import { boundRange, divideError, generalProtection, stackFault, Vector } from '../fault.js';
 import { createDispatcher } from '../compiler/dispatcher.js';
-import { RegionCheck } from '../compiler/regionCheck.js';
+import { LONGEST_CHECK, RegionCheck } from '../compiler/regionCheck.js';
 import { RegionCompiler } from '../compiler/regionCompiler.js';
 import { regionRecord } from '../compiler/regionLayout.js';
 import type { TieringLimits } from '../compiler/tiering.js';
-import { Tiering } from '../compiler/tiering.js';
+import { CHECK_LIMITS, Tiering } from '../compiler/tiering.js';
 import { layout, region } from '../layout.js';
 import type { Engine, EngineHooks, MemorySystem } from '../seams.js';
 import { Access, EngineExit, FillResult } from '../seams.js';
@@ -82,7 +82,7 @@ export class Interpreter implements Engine {
     private readonly memory: LinearMemory,
     private readonly system: MemorySystem,
     private readonly hooks: EngineHooks,
-    { compiler = 'off', checkCompiler = false }: EngineOptions = {},
+    { checkCompiler = false, compiler = checkCompiler ? CHECK_LIMITS : 'off' }: EngineOptions = {},
   ) {
     const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 256 });
     const host: HostFunctions = {
@@ -311,6 +311,8 @@ export class Interpreter implements Engine {
           record = NONE;
           break;
         case ExitCode.LOOKUP:
+          // What is next is nobody's business before an event between the two.
+          if (this.left === 0) return EngineExit.BUDGET;
           record = this.entered();
           if (record === NONE) return this.unfetchable();
           break;
@@ -364,7 +366,8 @@ export class Interpreter implements Engine {
   private runRecord(record: number): void {
     const { blocks, memory, tiering } = this;
     blocks.redirectDropped();
-    const granted = Math.min(this.left, LONGEST_RUN);
+    if (!this.alone) this.check?.forgetWrites();
+    const granted = Math.min(this.left, this.check ? LONGEST_CHECK : LONGEST_RUN);
     const chunk = tiering ? Math.min(granted, tiering.chunk) : granted;
     memory.i32[layout.reserve >> 2] = granted - chunk;
     this.shapes.run(record, chunk);

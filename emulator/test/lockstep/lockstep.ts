@@ -126,9 +126,12 @@ export function lockstep(
   sequences: number,
   seed: number,
   progress?: (done: number) => void,
-  from = 0,
+  { from = 0, checkCompiler = false } = {},
 ): string[] {
-  const machines = () => [flatMachine({ ramSize: RAM }), flatMachine({ ramSize: RAM, compiler: EAGER })];
+  const machines = () => [
+    flatMachine({ ramSize: RAM }),
+    flatMachine({ ramSize: RAM, compiler: EAGER, checkCompiler }),
+  ];
   let [interpreter, compiler] = machines();
   const failures: string[] = [];
   for (let done = from; done < sequences && failures.length < 5; done += 1) {

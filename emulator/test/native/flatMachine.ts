@@ -130,7 +130,7 @@ const CODE_32 = 0xc09b;
 export function flatMachine({
   ramSize = 0x100_0000,
   width = 64 as 32 | 64,
-  compiler = 'off' as CompilerChoice,
+  compiler = undefined as CompilerChoice | undefined,
   checkCompiler = false,
 } = {}) {
   const memory = new LinearMemory(ramSize);
