@@ -202,3 +202,43 @@ describe('formatting', () => {
   check('#define A  1', '#define A  1');
   check('\tjmp *%rax', '\tjmp\t*%rax');
 });
+
+describe('Intel syntax', () => {
+  const intel = (text: string): string => `\t.intel_syntax noprefix\n${text}`;
+  const labels = (text: string): string[] =>
+    (open(intel(text)).request<CompletionItem[] | null>('textDocument/completion') ?? []).map(
+      ({ label }) => label,
+    );
+
+  it('completes registers without a prefix, by the size of the other operand', () => {
+    const found = labels('\tmov eax, e¦\n');
+    assert.ok(found.includes('ebx') && !found.includes('%ebx') && !found.includes('rbx'), found.join(' '));
+  });
+  it('completes mnemonics without suffixes', () => {
+    const found = labels('\tmo¦\n');
+    assert.ok(found.includes('mov') && !found.includes('movq1') && found.includes('movzx'), found.join(' '));
+  });
+  it('hovers', () => {
+    const hover = open(intel('\tlea r¦ax, [rbx + 8]\n')).request<Hover>('textDocument/hover');
+    assert.match((hover.contents as MarkupContent).value, /\*\*RAX\*\*/);
+  });
+  it('shows signatures with the destination first', () => {
+    const help = open(intel('\tmov rax, ¦\n')).request<SignatureHelp>('textDocument/signatureHelp');
+    assert.ok(help.signatures.some(({ label }) => label === 'mov r/m64, r64'));
+  });
+  it('finds definitions', () => {
+    const places = open(intel('here:\n\tjmp he¦re\n')).request<Location[]>('textDocument/definition');
+    assert.deepEqual(
+      places.map(({ range }) => short(range)),
+      ['1:0-4'],
+    );
+  });
+  it('knows hypercalls', () => {
+    const text = intel('\tmov eax, 5\n\tvmcall\n');
+    const hints = open(text).request<InlayHint[]>('textDocument/inlayHint', { range: EVERYTHING });
+    assert.deepEqual(
+      hints.map(({ label }) => label),
+      ['KVM_HC_KICK_CPU'],
+    );
+  });
+});
