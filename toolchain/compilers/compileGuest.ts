@@ -74,7 +74,7 @@ async function compileIn(
     objects.push(start);
   }
   const script = defaultScript(textAddress, '_start');
-  const linked = await linkObjects(platform, compiler, { file, folder, bits, script, objects });
+  const linked = await linkObjects(platform, { file, script, objects });
   return { elf: linked.elf, diagnostics: [...compiled.diagnostics, ...linked.diagnostics] };
 }
 

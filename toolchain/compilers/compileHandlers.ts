@@ -1,3 +1,6 @@
+import { SHN, STB } from '../elf/constants.js';
+import { ElfFile } from '../elf/elfFile.js';
+import type { ElfSymbol } from '../elf/symbols.js';
 import type { Platform } from '../platform.js';
 import { compileObject, errorAt, linkObjects } from './compileTools.js';
 import { defaultScript } from '../linker/defaultScript.js';
@@ -36,14 +39,19 @@ export async function compileHandlers(options: CompileHandlersOptions): Promise<
       includeFolders,
     });
     if (compiled.failed) return { elf: undefined, diagnostics: compiled.diagnostics };
-    const linked = await linkObjects(platform, compiler, {
+    const linked = await linkObjects(platform, {
       file,
-      folder,
-      bits: 64,
       script: defaultScript(linkAddress, undefined),
       objects: [object],
-      extra: [`--just-symbols=${hostElfPath}`],
+      absoluteSymbols: addressesIn((await platform.readFile(hostElfPath))!),
     });
     return { elf: linked.elf, diagnostics: [...compiled.diagnostics, ...linked.diagnostics] };
   });
+}
+
+/** The global symbols of a program, by name. */
+function addressesIn(program: Uint8Array): Map<string, bigint> {
+  const isGlobal = ({ binding, sectionIndex }: ElfSymbol): boolean =>
+    binding !== STB.LOCAL && sectionIndex !== SHN.UNDEF;
+  return new Map(new ElfFile(program).symbols.filter(isGlobal).map(({ name, value }) => [name, value]));
 }

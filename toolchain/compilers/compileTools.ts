@@ -1,4 +1,7 @@
 import type { Diagnostic } from '../diagnostic.js';
+import type { ObjectFile } from '../elf/objectFile.js';
+import { linkProgram } from '../linker/link.js';
+import { loadObject } from '../linker/loadObject.js';
 import type { Platform } from '../platform.js';
 import { parseCompilerMessages } from './compilerMessages.js';
 import type { Compiler } from './findCompiler.js';
@@ -30,18 +33,6 @@ const LONG_MODE_FLAGS: readonly string[] = ['-mno-red-zone'];
 
 /** Where the code will stand: `small` below 2 GiB; `kernel` also in the upper 2 GiB, where hosts have their handlers. */
 export type CodeModel = 'small' | 'kernel';
-
-/** A build id note would stand before the code, where loaders look for headers. */
-const LINKER_FLAGS: readonly string[] = [
-  '-static',
-  '--build-id=none',
-  '-z',
-  'noexecstack',
-  '-z',
-  'max-page-size=4096',
-];
-
-const EMULATIONS = { 32: 'elf_i386', 64: 'elf_x86_64' } as const;
 
 /** Runs a tool of the toolchain and reads its messages; file names become absolute. */
 export async function runTool(
@@ -89,38 +80,28 @@ export function compileObject(
   return runTool(platform, compiler.program, args, input.file);
 }
 
-/** Links objects by a linker script. `file` is what errors without a place are told about. */
+/** Links objects by a linker script, with our linker. `file` is what errors without a place are told about. */
 export async function linkObjects(
   platform: Platform,
-  compiler: Pick<Compiler, 'linker'>,
   input: {
     readonly file: string;
-    readonly folder: string;
-    readonly bits: 32 | 64;
     readonly script: string;
+    /** Names of files. */
     readonly objects: readonly string[];
-    readonly extra?: readonly string[];
+    readonly absoluteSymbols?: ReadonlyMap<string, bigint>;
   },
 ): Promise<CompileResult> {
-  const script = platform.resolvePath(input.folder, 'link.ld');
-  const output = platform.resolvePath(input.folder, 'linked.elf');
-  await platform.writeFile(script, input.script);
-  const [program, ...first] = compiler.linker;
-  const emulation = ['-m', EMULATIONS[input.bits]];
-  const args = [
-    ...first,
-    ...emulation,
-    ...LINKER_FLAGS,
-    '-T',
-    script,
-    ...(input.extra ?? []),
-    ...input.objects,
-    '-o',
-    output,
-  ];
-  const linked = await runTool(platform, program, args, input.file);
-  const elf = linked.failed ? undefined : await platform.readFile(output);
-  return { elf, diagnostics: linked.diagnostics };
+  const { file, script, absoluteSymbols } = input;
+  const objects: ObjectFile[] = [];
+  for (const name of input.objects) objects.push(loadObject(name, (await platform.readFile(name))!));
+  const linked = linkProgram({ objects, script, ...(absoluteSymbols ? { absoluteSymbols } : {}) });
+  // The objects lie in a folder that is gone soon: without a line the message is about the source.
+  const diagnostics = linked.diagnostics.map((diagnostic) =>
+    input.objects.includes(diagnostic.file)
+      ? { ...diagnostic, file, line: 1, column: 1, endColumn: 2 }
+      : diagnostic,
+  );
+  return { elf: linked.elf, diagnostics };
 }
 
 export function errorAt(file: string, message: string): Diagnostic {

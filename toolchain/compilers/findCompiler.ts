@@ -1,12 +1,10 @@
 import type { Platform } from '../platform.js';
 
-/** A C compiler that makes x86-64 ELF objects, and the linker that goes with it. */
+/** A C compiler that makes x86-64 ELF objects. */
 export interface Compiler {
   readonly program: string;
   /** What comes before all other arguments, for code of that width. */
   readonly compileArguments: (bits: 32 | 64) => readonly string[];
-  /** Program and first arguments of a linker that takes GNU ld's options. */
-  readonly linker: readonly string[];
   /** First line of `--version`. */
   readonly version: string;
 }
@@ -20,8 +18,6 @@ const CANDIDATES: readonly (readonly string[])[] = [
   ['x86_64-linux-gnu-gcc'],
   ['x86_64-elf-gcc'],
 ];
-
-const LINKERS: readonly string[] = ['ld.lld', 'ld', 'x86_64-linux-gnu-ld', 'x86_64-elf-ld'];
 
 /** Freestanding code needs no system of its own. */
 const CLANG_TARGETS = { 32: 'i386-unknown-none-elf', 64: 'x86_64-unknown-none-elf' } as const;
@@ -48,17 +44,13 @@ async function tryCommand(
     return {
       program,
       compileArguments: (bits) => [...rest, '-target', ZIG_TARGETS[bits], '-fno-sanitize=undefined'],
-      linker: [program, ...rest.slice(0, -1), 'ld.lld'],
       version: `zig cc: ${version}`,
     };
   }
   if (/clang/i.test(version)) {
-    const linker = await findLinker(platform);
-    if (!linker) return undefined;
     return {
       program,
       compileArguments: (bits) => [...rest, `--target=${CLANG_TARGETS[bits]}`],
-      linker: [linker],
       version,
     };
   }
@@ -73,25 +65,14 @@ async function tryGcc(
 ): Promise<Compiler | undefined> {
   const machine = (await platform.run(program, [...rest, '-dumpmachine']))?.stdout.trim() ?? '';
   if (!/^(x86_64|amd64|i[3-6]86)-/.test(machine) || /mingw|cygwin|darwin/.test(machine)) return undefined;
-  const linker = (await platform.run(program, [...rest, '-print-prog-name=ld']))?.stdout.trim();
-  return { program, compileArguments: (bits) => [...rest, `-m${bits}`], linker: [linker || 'ld'], version };
-}
-
-/** A linker that makes x86 ELF files. */
-export async function findLinker(platform: Platform): Promise<string | undefined> {
-  for (const program of LINKERS) {
-    const result = await platform.run(program, ['-V']);
-    if (result?.exitCode === 0 && (/elf_x86_64/.test(result.stdout) || /LLD/.test(result.stdout)))
-      return program;
-  }
-  return undefined;
+  return { program, compileArguments: (bits) => [...rest, `-m${bits}`], version };
 }
 
 const INSTALL: Readonly<Record<Platform['operatingSystem'], string>> = {
   linux: 'Install one, on Debian or Ubuntu with: sudo apt install gcc',
   darwin: 'Install one, for example with: brew install zig',
   win32: 'Install one, for example with: winget install zig.zig',
-  other: 'Install gcc, clang with lld, or zig',
+  other: 'Install gcc, clang or zig',
 };
 
 /** What to tell a user without a compiler: what was looked for, and what helps. */

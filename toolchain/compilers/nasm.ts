@@ -2,7 +2,6 @@ import type { Platform } from '../platform.js';
 import { errorAt, linkObjects, runTool } from './compileTools.js';
 import { defaultScript } from '../linker/defaultScript.js';
 import type { CompileResult } from './compileTools.js';
-import { findLinker } from './findCompiler.js';
 
 export interface NasmOptions {
   /** Absolute name of the .asm file. */
@@ -14,7 +13,7 @@ export interface NasmOptions {
 
 const TEXT_ADDRESS = 0x100000n;
 
-/** Assembles and links a NASM source with the nasm and the linker of the machine. */
+/** Assembles a NASM source with the nasm of the machine, and links it. */
 export async function assembleWithNasm({
   file,
   bits,
@@ -27,12 +26,6 @@ export async function assembleWithNasm({
       'nasm is not installed, which .asm guests need (Debian: sudo apt install nasm). GAS guests (.S) need no tool.';
     return { elf: undefined, diagnostics: [errorAt(file, message)] };
   }
-  const linker = await findLinker(platform);
-  if (!linker) {
-    const message =
-      'no linker for x86 ELF found (ld.lld, ld), which .asm guests need (Debian: sudo apt install binutils)';
-    return { elf: undefined, diagnostics: [errorAt(file, message)] };
-  }
   return platform.withTemporaryFolder(async (folder) => {
     const object = platform.resolvePath(folder, 'guest.o');
     const includes = includeFolders.map((include) => `-I${include}/`);
@@ -40,11 +33,7 @@ export async function assembleWithNasm({
     const assembled = await runTool(platform, 'nasm', args, file);
     if (assembled.failed) return { elf: undefined, diagnostics: assembled.diagnostics };
     const script = defaultScript(TEXT_ADDRESS, '_start');
-    const linked = await linkObjects(
-      platform,
-      { linker: [linker] },
-      { file, folder, bits, script, objects: [object] },
-    );
+    const linked = await linkObjects(platform, { file, script, objects: [object] });
     return { elf: linked.elf, diagnostics: [...assembled.diagnostics, ...linked.diagnostics] };
   });
 }

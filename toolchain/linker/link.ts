@@ -305,6 +305,12 @@ class Link {
         section: index ?? 'absolute',
       });
     }
+    for (const name of this.program.undefinedNames) {
+      const value = this.options.absoluteSymbols?.get(name);
+      if (value === undefined) continue;
+      const fixed = { type: STT.NOTYPE, visibility: STV.DEFAULT, section: 'absolute' } as const;
+      list.push({ name, value, size: 0n, binding: STB.GLOBAL, ...fixed });
+    }
     return list;
   }
 }

@@ -26,7 +26,7 @@ export function objectLines(bytes: Uint8Array): (section: number, offset: number
 
 /** The object with an address of its own for every section. */
 function spread(bytes: Uint8Array): Uint8Array {
-  const copy = bytes.slice();
+  const copy = Uint8Array.from(bytes);
   const view = new DataView(copy.buffer);
   const { bits, sections } = new ElfFile(bytes);
   const headers = bits === 64 ? Number(view.getBigUint64(0x28, true)) : view.getUint32(0x20, true);
