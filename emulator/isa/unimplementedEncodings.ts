@@ -398,7 +398,7 @@ const SYSTEM = `
 0F C7 /4 mem: xsavec
 0F C7 /5 mem: xsaves
 0F C7 /6 reg: rdrand rdrand senduipi
-0F C7 /7 reg: rdseed rdseed rdpid
+0F C7 /7 reg: rdseed rdseed
 0F 01 =C0: enclv
 0F 01 =C5: pconfig
 0F 01 =CF: encls seamcall

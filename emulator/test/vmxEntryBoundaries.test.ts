@@ -407,7 +407,7 @@ describe('VM-entry checks at their boundaries', () => {
       check(
         `activity ${state}`,
         set('guestActivityState', state),
-        ...(state > 2 ? ['guest.activityState.supported'] : []),
+        ...(state > 3 ? ['guest.activityState.supported'] : []),
       );
     }
     for (const interruptsOn of [false, true]) {

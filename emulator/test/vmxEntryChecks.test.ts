@@ -253,7 +253,7 @@ for (const { name, selector, base, limit, rights } of guestSegments) {
 }
 
 const nonRegisterCases: Record<string, Change> = {
-  'guest.activityState.supported': set('guestActivityState', 3),
+  'guest.activityState.supported': set('guestActivityState', 4),
   'guest.activityState.hlt': both(
     set('guestActivityState', 1),
     set('guestSsSelector', 3),

@@ -68,6 +68,12 @@ describe('VM exits of instructions', () => {
       { reason: ExitReason.RDTSCP, length: 3 },
     );
     assert.ok(isFaultVector(enteredFixture().execute([0x0f, 0x01, 0xf9]), Vector.UD), 'RDTSCP not enabled');
+    const rdpid = [0xf3, 0x0f, 0xc7, 0xfb];
+    assert.ok(isFaultVector(enteredFixture().execute(rdpid), Vector.UD), 'RDPID not enabled');
+    const enabled = enteredFixture(secondary(Secondary.enableRdtscp));
+    enabled.processor.state.tscAux = 0x1234n;
+    assert.equal(enabled.execute(rdpid), Cold.RETIRED);
+    assert.equal(enabled.processor.state.rbx, 0x1234n);
   });
 
   it('INVLPG with its linear address', () => {

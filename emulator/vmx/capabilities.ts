@@ -50,6 +50,7 @@ const MISC_PREEMPTION_TIMER_RATE = BigInt(PREEMPTION_TIMER_SHIFT);
 const MISC_STORES_LMA = 1n << 5n;
 const MISC_ACTIVITY_HLT = 1n << 6n;
 const MISC_ACTIVITY_SHUTDOWN = 1n << 7n;
+const MISC_ACTIVITY_WAIT_FOR_SIPI = 1n << 8n;
 /** VMWRITE may write the VM-exit information fields. */
 const MISC_VMWRITE_ANY_FIELD = 1n << 29n;
 
@@ -129,6 +130,7 @@ export function capabilityMsrs(cr4Supported: bigint): ReadonlyMap<number, bigint
         MISC_STORES_LMA |
         MISC_ACTIVITY_HLT |
         MISC_ACTIVITY_SHUTDOWN |
+        MISC_ACTIVITY_WAIT_FOR_SIPI |
         MISC_VMWRITE_ANY_FIELD |
         (BigInt(CR3_TARGET_COUNT) << 16n),
     ],

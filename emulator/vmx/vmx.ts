@@ -53,6 +53,9 @@ const taskSwitchSources = {
   taskGate: TaskSwitchSource.TASK_GATE,
 } as const;
 
+/** Instructions that "enable RDTSCP" allows (SDM 3C 26.3). */
+const NEED_RDTSCP: ReadonlySet<string> = new Set(['rdtscp', 'rdpid']);
+
 export class Vmx implements Virtualization {
   /** VMXON to VMCALL, by semantics name of the instruction table. */
   readonly instructions: Readonly<Record<string, ColdSemantics>>;
@@ -110,7 +113,7 @@ export class Vmx implements Virtualization {
   // -------------------------------------------------------------- instructions
 
   faultInGuest(instruction: Instruction): Fault | undefined {
-    if (!this.inGuest || semanticsName(instruction) !== 'rdtscp') return undefined;
+    if (!this.inGuest || !NEED_RDTSCP.has(semanticsName(instruction))) return undefined;
     return this.context.secondary(Secondary.enableRdtscp) ? undefined : invalidOpcode();
   }
 

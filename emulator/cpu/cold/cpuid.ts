@@ -31,6 +31,8 @@ const HTT_EDX = bit(28);
 const OSXSAVE_ECX = bit(27);
 /** Leaf 7 EBX: FSGSBASE, IA32_TSC_ADJUST, SMEP, SMAP. */
 const STRUCTURED_EBX = bit(0, 1, 7, 20);
+/** Leaf 7 ECX: RDPID. */
+const STRUCTURED_ECX = bit(22);
 /** Leaf 0x80000001. ECX: LAHF in 64-bit mode, PREFETCHW. EDX: SYSCALL, XD, 1-GByte pages, RDTSCP, Intel 64. */
 const EXTENDED_ECX = bit(0, 8);
 const EXTENDED_EDX = bit(11, 20, 26, 27, 29);
@@ -82,7 +84,7 @@ const leaves: ReadonlyMap<number, Leaf> = new Map<number, Leaf>([
   // No cache information here: see leaf 4 (SDM 2A table 3-12, descriptor FF).
   [0x2, () => [0x0000_ff01, 0, 0, 0]],
   [0x6, () => [ARAT, 0, 0, 0]],
-  [0x7, (_, subleaf) => (subleaf === 0 ? [0, STRUCTURED_EBX, 0, 0] : NOTHING)],
+  [0x7, (_, subleaf) => (subleaf === 0 ? [0, STRUCTURED_EBX, STRUCTURED_ECX, 0] : NOTHING)],
   [0xb, topology],
   [0x15, () => [1, 1, TSC_HZ, 0]],
   [0x8000_0000, () => [MAX_EXTENDED_LEAF, 0, 0, 0]],

@@ -3,8 +3,9 @@ import { generalProtection } from '../fault.js';
 import { Cr4 } from '../registerBits.js';
 import type { Processor } from '../seams.js';
 import { Cold } from '../seams.js';
-import { writeEdxEax } from './operands.js';
+import { writeEdxEax, writeOperand } from './operands.js';
 import type { Check, ColdTable } from './semantics.js';
+import { retired } from './semantics.js';
 
 /** SDM 3C 25.6.5: the TSC multiplier is a fixed-point number. */
 const TSC_MULTIPLIER_FRACTION_BITS = 48n;
@@ -29,6 +30,11 @@ const timeStampAllowed: Check = ({ state }) =>
   (state.cr4 & Cr4.TSD) !== 0n && state.cpl !== 0 ? generalProtection() : undefined;
 
 export const timeStampInstructions: ColdTable = {
+  /** IA32_TSC_AUX without the TSC (SDM 2B RDPID). */
+  rdpid: {
+    execute: (processor, instruction) =>
+      retired(writeOperand(processor, instruction, 0, processor.state.tscAux & 0xffff_ffffn)),
+  },
   rdtsc: {
     check: timeStampAllowed,
     execute: (processor) => {

@@ -70,6 +70,7 @@ export const system: readonly InstructionRow[] = [
   cold('rdgsbase', 'F3 0F AE /1', ['Ry'], 'Reads the GS base', only64),
   cold('wrfsbase', 'F3 0F AE /2', ['Ry'], 'Writes the FS base', only64),
   cold('wrgsbase', 'F3 0F AE /3', ['Ry'], 'Writes the GS base', only64),
+  cold('rdpid', 'F3 0F C7 /7', ['Ry'], 'Reads the processor number', { exits: 'enable RDTSCP' }),
   cold('invpcid', '66 0F 38 82 /r', ['Gy', 'Mdq'], 'Invalidates TLB entries by PCID', {
     ...cpl0,
     force64: true,

@@ -66,9 +66,13 @@ const wakesFromShutdown = (event: Interruption): boolean =>
 const activityRules: readonly EntryRule[] = [
   rule(
     'activityState.supported',
-    'The activity state must be one that IA32_VMX_MISC reports: 0, 1 or 2.',
+    'The activity state must be one that IA32_VMX_MISC reports: 0 to 3.',
     (entry) =>
-      mustHold(activity(entry) <= Activity.SHUTDOWN, 'active (0), HLT (1) or shutdown (2)', activity(entry)),
+      mustHold(
+        activity(entry) <= Activity.WAIT_FOR_SIPI,
+        'active (0), HLT (1), shutdown (2) or wait-for-SIPI (3)',
+        activity(entry),
+      ),
   ),
   rule('activityState.hlt', 'The activity state must not be HLT if SS.DPL is not 0.', (entry) => {
     const dpl = segmentDpl(entry.number(Field.guestSsAccessRights));

@@ -75,6 +75,9 @@ export function pendingEventExit(
 const isBlocked = ({ processor: { state } }: VmxContext, blocking: number): boolean =>
   (state.interruptibility & blocking) !== 0;
 
+/** Is the processor in this activity state or one that sleeps less: the event wakes it (SDM 3C 26.2)? */
+const isAwake = ({ processor: { state } }: VmxContext, deepest: number): boolean => state.activity <= deepest;
+
 const pendingEventExits: Readonly<
   Record<PendingEvent['kind'], (context: VmxContext) => ExitCause | 'handled' | undefined>
 > = {
@@ -85,7 +88,7 @@ const pendingEventExits: Readonly<
   },
   // RFLAGS.IF does not count with external-interrupt exiting (SDM 3C 26.2).
   externalInterrupt: (context) => {
-    if (!context.pin(Pin.externalInterruptExiting)) return undefined;
+    if (!context.pin(Pin.externalInterruptExiting) || !isAwake(context, Activity.HLT)) return undefined;
     if (isBlocked(context, Interruptibility.STI | Interruptibility.MOV_SS)) return undefined;
     if (!context.exit(Exit.acknowledgeInterruptOnExit)) return { reason: ExitReason.EXTERNAL_INTERRUPT };
     const vector = context.processor.apic.acknowledge();
@@ -100,7 +103,7 @@ const pendingEventExits: Readonly<
     };
   },
   nmi: (context) => {
-    if (!context.pin(Pin.nmiExiting)) return undefined;
+    if (!context.pin(Pin.nmiExiting) || !isAwake(context, Activity.SHUTDOWN)) return undefined;
     // With virtual NMIs the blocking bit is about virtual NMIs only.
     const blocking = context.pin(Pin.virtualNmis) ? 0 : Interruptibility.NMI;
     if (isBlocked(context, blocking | Interruptibility.MOV_SS)) return undefined;
@@ -131,13 +134,14 @@ const pendingEventExits: Readonly<
     const open =
       context.primary(Primary.interruptWindowExiting) &&
       (state.rflagsSystem & Rflags.IF) !== 0n &&
-      state.activity !== Activity.SHUTDOWN &&
+      isAwake(context, Activity.HLT) &&
       !isBlocked(context, Interruptibility.STI | Interruptibility.MOV_SS);
     return open ? { reason: ExitReason.INTERRUPT_WINDOW } : undefined;
   },
   nmiWindow: (context) => {
     const open =
       context.primary(Primary.nmiWindowExiting) &&
+      isAwake(context, Activity.SHUTDOWN) &&
       !isBlocked(context, Interruptibility.NMI | Interruptibility.MOV_SS | Interruptibility.STI);
     return open ? { reason: ExitReason.NMI_WINDOW } : undefined;
   },
