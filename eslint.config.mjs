@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const order = ['bench', 'extension', 'cli', 'debug-adapter', 'language-server', 'toolchain', 'emulator'];
 
 const mayImport = {
-  bench: ['cli', 'debug-adapter', 'toolchain', 'emulator'],
+  bench: ['cli', 'debug-adapter', 'language-server', 'toolchain', 'emulator'],
   extension: ['cli', 'debug-adapter', 'language-server', 'toolchain', 'emulator'],
   cli: ['debug-adapter', 'toolchain', 'emulator'],
   'debug-adapter': ['toolchain', 'emulator'],

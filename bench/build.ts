@@ -48,20 +48,37 @@ function gcc(
 
 /** The program of a row, built in `folder`. */
 export function buildRow(row: Row, width: GuestWidth, folder: string): BootProgram {
-  mkdirSync(folder, { recursive: true });
-  const source = row.source === 'big.c' ? join(folder, 'big.c') : join(guests, row.source);
-  if (row.source === 'big.c') writeFileSync(source, bigGuestSource());
-  const common = join(guests, 'main.c');
-  if (row.underKvm) return underKvm(row, folder, [common, source]);
+  if (row.underKvm) return underKvm(row, folder);
   const path = join(folder, `${row.name}-${width}.bin`);
-  gcc(path, width, 'guest.lds', [join(guests, 'boot.S'), common, join(guests, 'gates.c'), source], true);
+  gcc(
+    path,
+    width,
+    'guest.lds',
+    [join(guests, 'boot.S'), join(guests, 'main.c'), join(guests, 'gates.c'), sourceOf(row, folder)],
+    true,
+  );
   return { path, image: readFileSync(path), memorySize: 64 * MEBIBYTE, commandLine: '', modules: [] };
 }
 
-/** hypervisors/kvm with the program as its guest. */
-function underKvm(row: Row, folder: string, sources: readonly string[]): BootProgram {
+/** The program of a row as an ELF guest of hypervisors/kvm; answers its path. */
+export function buildGuestElf(row: Row, folder: string): string {
+  const source = sourceOf(row, folder);
   const guest = join(folder, `${row.name}.elf`);
-  gcc(guest, 64, 'kvm-guest.lds', sources, false);
+  gcc(guest, 64, 'kvm-guest.lds', [join(guests, 'main.c'), source], false);
+  return guest;
+}
+
+function sourceOf(row: Row, folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  if (row.source !== 'big.c') return join(guests, row.source);
+  const source = join(folder, row.source);
+  writeFileSync(source, bigGuestSource());
+  return source;
+}
+
+/** hypervisors/kvm with the program as its guest. */
+function underKvm(row: Row, folder: string): BootProgram {
+  const guest = buildGuestElf(row, folder);
   const path = join(folder, 'kvm.elf');
   execFileSync('make', ['-s', '-C', join(root, 'hypervisors/kvm'), `OUT=${path}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
