@@ -139,3 +139,40 @@ describe('the language of guests', function () {
     await workbench.screenshot('language-8-definition');
   });
 });
+
+describe('the code lens of a hypercall', function () {
+  this.timeout(SCENARIO_MS);
+  let workbench: Workbench;
+  let folder: string;
+
+  before(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'hyperstep-examples-'));
+    cpSync(path.join(root, 'examples'), folder, { recursive: true });
+    workbench = await Workbench.open({ folder, file: path.join(folder, 'hello', 'hello.S') });
+    workbench.page.setDefaultTimeout(60_000);
+  });
+  after(async () => {
+    await workbench.screenshot('language-lens-last');
+    await workbench.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('runs to the call and leaves no breakpoint', async () => {
+    const { page } = workbench;
+    await page.locator('.codelens-decoration a', { hasText: 'Run to here' }).first().click();
+    await page.locator('.debug-toolbar').waitFor();
+    const stack = await workbench.stoppedIn(/hello\.S/);
+    assert.match(stack[0], /_start.*hello\.S.*12/);
+    await page.locator('.codicon-debug-breakpoint').first().waitFor({ state: 'detached' });
+    await workbench.screenshot('language-lens-1-stopped');
+  });
+
+  it('shows the registers before and after the last call', async () => {
+    await workbench.press('Step Over');
+    const lens = workbench.page.locator('.codelens-decoration', { hasText: /#0: RAX 0x64 → 0x55aa/ });
+    await lens.first().waitFor();
+    await workbench.screenshot('language-lens-2-answered');
+    await workbench.press('Continue');
+    await workbench.ended();
+  });
+});
