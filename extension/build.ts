@@ -14,11 +14,22 @@ export function showDiagnostics(sessions: Sessions): vscode.Disposable {
     collection.clear();
     for (const file of new Set(diagnostics.map((diagnostic) => diagnostic.file))) {
       const ofFile = diagnostics.filter((diagnostic) => diagnostic.file === file);
-      collection.set(vscode.Uri.file(file), ofFile.map(toDiagnostic));
+      const uri = vscode.Uri.file(file);
+      const shown = vscode.languages.getDiagnostics(uri);
+      collection.set(
+        uri,
+        ofFile.map(toDiagnostic).filter((diagnostic) => !shown.some((other) => isSame(other, diagnostic))),
+      );
     }
   });
   return vscode.Disposable.from(collection, subscription);
 }
+
+/** The language server says the same while the file is open, and takes it back when the user mends it. */
+const isSame = (left: vscode.Diagnostic, right: vscode.Diagnostic): boolean =>
+  left.source === right.source &&
+  left.message === right.message &&
+  left.range.start.line === right.range.start.line;
 
 function toDiagnostic({
   severity,
