@@ -99,6 +99,8 @@ export class Runner {
 
   private async loop(plan: Plan): Promise<void> {
     for (;;) {
+      // Before the first slice too: a client hears that its request was taken, then that the machine stopped.
+      await this.pacing.wait(0);
       const result = this.slice(plan);
       if (result) {
         this.finish(result);
@@ -109,7 +111,6 @@ export class Runner {
         this.finish({ reason: 'pause' });
         return;
       }
-      await this.pacing.wait(0);
     }
   }
 

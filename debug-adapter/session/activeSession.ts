@@ -83,7 +83,7 @@ export class ActiveSession {
     const { arguments: args, host } = this.debuggee.launch;
     if (!args.stopOnEntry) this.resume(runFreely);
     else if (host) this.resume(runToEntry(this.debuggee));
-    else this.stopped({ reason: 'entry' });
+    else void this.services.pacing.wait(0).then(() => this.stopped({ reason: 'entry' }));
   }
 
   resume(plan: Plan): void {
@@ -165,7 +165,7 @@ export class ActiveSession {
       this.stopped({ reason: 'exception', description: 'Machine stopped', text: message });
       return;
     }
-    this.activity.stopped();
+    this.activity.ended();
     this.console.end();
     this.outbox.event('output', { category: 'console', output: `${message}.\n` });
     this.outbox.event('exited', { exitCode: status });
