@@ -161,15 +161,15 @@ export class Runner {
       for (let i = 0; i < STEPS && plan.motion().kind === 'step'; i++) {
         const stop = machine.step();
         if (stop.kind !== 'budget') return this.answer(plan, stop);
-        if (plan.arrived()) return { reason: plan.reason };
-        const cause = this.userBreakpointHere();
+        const complete = plan.arrived();
+        const cause = this.userBreakpointHere() ?? (complete ? { reason: plan.reason } : undefined);
         if (cause) return cause;
       }
     } while (plan.motion().kind === 'step' && this.pacing.now() - started < SLICE_MS);
     return undefined;
   }
 
-  /** `step` passes over breakpoints: look where it came to. */
+  /** A step, and a run after any stop, pass over the breakpoint at RIP: look where the machine came to. */
   private userBreakpointHere(): StopCause | undefined {
     const { world, state } = this.debuggee.machine;
     const address = BigInt.asUintN(64, state.csBase + state.rip);
@@ -195,10 +195,10 @@ export class Runner {
           ? breakpoints.atSwitch(stop.event, this.hitContext())
           : undefined;
         const complete = plan.wantsSwitch(stop.event) && plan.arrived();
-        return cause ?? (complete ? { reason: plan.reason } : undefined);
+        return both(cause, this.userBreakpointHere()) ?? (complete ? { reason: plan.reason } : undefined);
       }
       case 'watchpoint':
-        return breakpoints.atWatch(stop.hits, this.hitContext());
+        return both(breakpoints.atWatch(stop.hits, this.hitContext()), this.userBreakpointHere());
       case 'exception':
         return breakpoints.atException(stop.world, stop.fault, stop.rip, this.hitContext());
       case 'entryFailure':
@@ -214,4 +214,13 @@ export class Runner {
     const factor = milliseconds > 0 ? Math.min(2, Math.max(0.25, SLICE_MS / milliseconds)) : 2;
     this.budget = Math.round(Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, this.budget * factor)));
   }
+}
+
+/** What stopped the machine, and a breakpoint on the instruction that comes next. */
+function both(cause: StopCause | undefined, here: StopCause | undefined): StopCause | undefined {
+  if (!cause || !here) return cause ?? here;
+  return {
+    ...cause,
+    hitBreakpointIds: [...(cause.hitBreakpointIds ?? []), ...(here.hitBreakpointIds ?? [])],
+  };
 }

@@ -37,7 +37,7 @@ const scripts: Readonly<Record<string, Script>> = {
     await session.move('stepIn');
     await session.move('stepOut');
     session.note('over a VMCALL, which runs the host');
-    await session.breakpoints(counting, { 'vmcall': {} });
+    await session.breakpoints(counting, { vmcall: {} });
     await session.move('continue');
     await session.stack();
     await session.stepInTargets();
@@ -57,10 +57,14 @@ const scripts: Readonly<Record<string, Script>> = {
       await session.breakpoints(counting, {
         'movl	%ecx, counter': { condition: '$ecx == 2' },
         'cmpl	$5': { hitCondition: '% 2', logMessage: 'counted to {$ecx}, counter {counter}' },
-        'hlt': { condition: 'no_such_name' },
+        hlt: { condition: 'no_such_name' },
       });
       await session.ask('setFunctionBreakpoints', {
-        breakpoints: [{ name: 'add_one', hitCondition: '4' }, { name: 'kvm_emulate_hypercall' }, { name: 'nothing' }],
+        breakpoints: [
+          { name: 'add_one', hitCondition: '4' },
+          { name: 'kvm_emulate_hypercall' },
+          { name: 'nothing' },
+        ],
       });
     });
     session.note('function breakpoints');
@@ -86,7 +90,9 @@ const scripts: Readonly<Record<string, Script>> = {
         filters: [],
         filterOptions: [{ filterId: 'hypercalls', condition: '$rax == 12345' }],
       });
-      await session.ask('hyperstep/setVmExitBreakpoints', { reasons: [{ reason: 12, logMessage: 'HLT at {$rip}' }] });
+      await session.ask('hyperstep/setVmExitBreakpoints', {
+        reasons: [{ reason: 12, logMessage: 'HLT at {$rip}' }],
+      });
     });
     await session.move('continue');
     session.note('by hit count, from the VM Exits view');

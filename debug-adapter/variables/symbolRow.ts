@@ -1,4 +1,4 @@
-/** Symbols without a type, as assembly has them: the address, and what is there. */
+/** Symbols without a type, as assembly has them: labels, strings, integers. */
 import type { SymbolInfo } from '../../toolchain/debuginfo/debugInfo.js';
 import { readString } from '../../toolchain/debuginfo/format.js';
 import { formatReference } from '../breakpoints/reference.js';
@@ -21,36 +21,24 @@ function untypedSymbol(name: string, context: FrameContext): SymbolInfo | undefi
   return symbol?.kind === 'absolute' ? undefined : symbol;
 }
 
-/** The bytes of an untyped data symbol: as many as it has, or a word. */
+/** The bytes of an untyped data symbol that says its size; of another the evaluator finds an integer. */
 export function placeOfSymbol(name: string, context: FrameContext): MemoryPlace | undefined {
   const symbol = untypedSymbol(name, context);
-  if (symbol?.kind !== 'data') return undefined;
-  const word = context.frame.bits / 8;
-  return { address: symbol.address, length: Number(symbol.size) || word };
+  if (symbol?.kind !== 'data' || symbol.size === 0n) return undefined;
+  return { address: symbol.address, length: Number(symbol.size) };
 }
 
-/** `0x102000 → 0x7`, `0x102008 → "hello"`: in an expression such a symbol stands for its address, as an array does. */
+/** The address of a label of code, the text of a string; other data is an integer, which the evaluator reads. */
 export function symbolRow(name: string, context: FrameContext): VariableRow | undefined {
   const symbol = untypedSymbol(name, context);
   if (!symbol) return undefined;
-  const { frame } = context;
-  const content = symbol.kind === 'data' ? contentAt(symbol, context) : undefined;
-  return {
-    name,
-    value: content === undefined ? hex(symbol.address) : `${hex(symbol.address)} → ${content}`,
-    type: symbol.kind === 'data' ? 'data of assembly' : 'label of code',
-    memoryReference: formatReference(frame.world, symbol.address),
-  };
+  const { address, kind } = symbol;
+  const memoryReference = formatReference(context.frame.world, address);
+  if (kind === 'code') return { name, value: hex(address), type: 'label', memoryReference };
+  const text = readString(address, context.frame.machine);
+  if (text === undefined || !STRING.test(text)) return undefined;
+  return { name, value: text, type: `string at ${hex(address)}`, memoryReference };
 }
 
-/** Two printable characters and a NUL somewhere behind them are taken for a string. */
-const STRING = /^"[^"\\]{2,}.*"$/;
-const WORD_SIZES: readonly number[] = [1, 2, 4, 8];
-
-function contentAt({ address, size }: SymbolInfo, { frame }: FrameContext): string | undefined {
-  const text = readString(address, frame.machine);
-  if (text !== undefined && STRING.test(text)) return text;
-  const length = WORD_SIZES.includes(Number(size)) ? Number(size) : frame.bits / 8;
-  const bytes = frame.machine.readMemory(address, length);
-  return bytes && hex(bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n));
-}
+/** Four printable characters, NUL or more behind them, are taken for a string. */
+const STRING = /^"[^"\\]{4,}.*"$/;

@@ -76,6 +76,8 @@ export interface SymbolInfo {
   readonly name: string;
   readonly address: bigint;
   readonly size: bigint;
+  /** Where its code or data ends: by its size, or at the next symbol or the section's end when it has none. */
+  readonly end: bigint;
   /** `absolute` for a number that has a name (`.set NAME, 5`): its `address` is the number. */
   readonly kind: 'code' | 'data' | 'absolute';
 }

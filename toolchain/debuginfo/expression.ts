@@ -1,6 +1,6 @@
 import { Unavailable } from '../dwarf/stackTypes.js';
 import { Arithmetic } from './arithmetic.js';
-import type { DebugInfo } from './debugInfo.js';
+import type { DebugInfo, SymbolInfo } from './debugInfo.js';
 import { ExpressionError } from './expressionLexer.js';
 import { parseExpression } from './expressionParser.js';
 import type { Expression } from './expressionParser.js';
@@ -108,6 +108,11 @@ class Evaluator {
   }
 
   private identifier(name: string): Value {
+    return this.typed(name) ?? this.symbol(name);
+  }
+
+  /** What debug information knows of a name. */
+  private typed(name: string): Value | undefined {
     const { debugInfo, address, machine } = this.context;
     const variable = this.variable(name) ?? debugInfo.globalNamed(name, address);
     if (variable !== undefined) {
@@ -122,7 +127,7 @@ class Evaluator {
       const type = debugInfo.functionType(known.low) ?? UNTYPED_FUNCTION;
       return values.readValue(type, { kind: 'memory', address: known.low }, machine);
     }
-    return this.symbol(name);
+    return undefined;
   }
 
   private variable(name: string): ReturnType<DebugInfo['globalNamed']> {
@@ -131,9 +136,9 @@ class Evaluator {
     return [...visible.locals, ...visible.arguments].find((variable) => variable.name === name);
   }
 
-  /** A symbol without debug information, as assembly has them: bytes at its address, or the number it stands for. */
+  /** A symbol without a type, as assembly has them: the integer at its address, or the number it stands for. */
   private symbol(name: string): Value {
-    const { debugInfo, machine } = this.context;
+    const { debugInfo } = this.context;
     const symbol = debugInfo.symbolNamed(name);
     if (symbol === undefined) {
       throw new ExpressionError(`no symbol "${name}" in this frame`);
@@ -141,12 +146,16 @@ class Evaluator {
     if (symbol.kind === 'absolute') {
       return this.arithmetic.number(this.arithmetic.unsignedLong, symbol.address);
     }
-    const element = this.arithmetic.integerType('unsigned char');
-    const count = symbol.size === 0n ? undefined : Number(symbol.size);
-    return values.readValue(
-      { kind: 'array', element, count },
-      { kind: 'memory', address: symbol.address },
-      machine,
+    const type = symbol.kind === 'code' ? UNTYPED_FUNCTION : this.naturalType(symbol);
+    return this.read(type, symbol.address);
+  }
+
+  /** The largest integer up to a word that lies within a symbol's extent. */
+  private naturalType({ address, end }: SymbolInfo): Type {
+    const extent = end - address;
+    const fitting = ['long', 'int', 'short'].map((name) => this.arithmetic.integerType(name));
+    return (
+      fitting.find(({ byteSize }) => BigInt(byteSize) <= extent) ?? this.arithmetic.integerType('signed char')
     );
   }
 
@@ -244,6 +253,10 @@ class Evaluator {
     const value = this.evaluate(array);
     const type = stripped(value.type);
     const position = this.scalar(index);
+    if (array.kind === 'identifier' && this.typed(array.name) === undefined) {
+      // A symbol without a type may as well begin a table of such integers.
+      return this.pointee(this.arithmetic.binary('+', this.addressOf(value), position));
+    }
     if (type.kind === 'array' && value.location.kind !== 'memory') {
       const element = Number(values.integerOf(position));
       if (element < 0 || (type.count !== undefined && element >= type.count)) {

@@ -6,8 +6,6 @@ import { RangeMap, compareBigints } from './search.js';
 
 /** A symbol with its extent. */
 export interface PlacedSymbol extends SymbolInfo {
-  /** Where its code or data ends: by its size, or at the next symbol or the section's end when it has none. */
-  readonly end: bigint;
   readonly isGlobal: boolean;
   /** Which of several symbols at one address names it best: the highest. */
   readonly rank: number;

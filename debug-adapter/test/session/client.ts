@@ -24,7 +24,11 @@ export class RefusedRequest extends Error {}
 type Listener = (event: DebugProtocol.Event) => void;
 
 export class Client {
-  private readonly session = new HyperstepSession({ platform: platformNode, installFolder, pacing: waitingClock() });
+  private readonly session = new HyperstepSession({
+    platform: platformNode,
+    installFolder,
+    pacing: waitingClock(),
+  });
   private readonly answers = new Map<number, (response: DebugProtocol.Response) => void>();
   private readonly listeners = new Set<Listener>();
   private lastSeq = 0;

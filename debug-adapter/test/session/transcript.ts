@@ -89,7 +89,9 @@ export class Transcript {
   }
 
   private async look(): Promise<void> {
-    const body = await this.client.request<P.StackTraceResponse['body']>('stackTrace', { threadId: this.threadId });
+    const body = await this.client.request<P.StackTraceResponse['body']>('stackTrace', {
+      threadId: this.threadId,
+    });
     this.frames = body.stackFrames;
   }
 
@@ -125,7 +127,10 @@ export class Transcript {
   }
 
   /** Breakpoints on the lines of a file that contain these texts. */
-  async breakpoints(path: string, marks: Readonly<Record<string, Omit<P.SourceBreakpoint, 'line'>>>): Promise<void> {
+  async breakpoints(
+    path: string,
+    marks: Readonly<Record<string, Omit<P.SourceBreakpoint, 'line'>>>,
+  ): Promise<void> {
     const lines = linesOf(path);
     const breakpoints = Object.entries(marks).map(([mark, texts]) => ({
       line: lines.findIndex((line) => line.includes(mark)) + 1,
@@ -191,7 +196,11 @@ export class Transcript {
     this.lines.push(`> setVariable ${scope}: ${name} = ${value}`);
     const body = await this.answer<P.ScopesResponse['body']>('scopes', { frameId: this.focused()?.id });
     const variablesReference = body?.scopes.find((found) => found.name === scope)?.variablesReference;
-    const set = await this.answer<P.SetVariableResponse['body']>('setVariable', { variablesReference, name, value });
+    const set = await this.answer<P.SetVariableResponse['body']>('setVariable', {
+      variablesReference,
+      name,
+      value,
+    });
     if (set) this.lines.push(`  ${set.value}`);
   }
 
@@ -220,15 +229,21 @@ export class Transcript {
     const body = await this.answer<P.DisassembleResponse['body']>('disassemble', args);
     for (const { address, instructionBytes, instruction, symbol, line } of body?.instructions ?? []) {
       const place = [symbol, line && `line ${line}`].filter(Boolean).join(', ');
-      this.lines.push(`  ${address}  ${instructionBytes?.padEnd(24)}${instruction}${place && `   <- ${place}`}`);
+      this.lines.push(
+        `  ${address}  ${instructionBytes?.padEnd(24)}${instruction}${place && `   <- ${place}`}`,
+      );
     }
   }
 
   /** The hypercall log. */
   async hypercalls(): Promise<void> {
     this.lines.push('> hyperstep/hypercalls');
-    const body = await this.answer<{ calls: Record<string, unknown>[] }>('hyperstep/hypercalls', { start: 0, count: 100 });
-    for (const { seq, vcpu, kind, nr, name, before, after, cpl, result, source, blockedIn } of body?.calls ?? []) {
+    const body = await this.answer<{ calls: Record<string, unknown>[] }>('hyperstep/hypercalls', {
+      start: 0,
+      count: 100,
+    });
+    for (const { seq, vcpu, kind, nr, name, before, after, cpl, result, source, blockedIn } of body?.calls ??
+      []) {
       this.lines.push(
         `  ${seq}: vCPU ${vcpu} ${kind} ${nr} ${name} at CPL ${cpl}, ${place(source)}: ${result ?? `blocked in ${withoutLine(blockedIn)}`}`,
         `     before ${compact(before)}`,
