@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { DebugProtocol as P } from '@vscode/debugprotocol';
-import type { HyperstepLaunchArguments } from '../../protocol.js';
+import type { HypercallRecord, HyperstepLaunchArguments, HyperstepRequests } from '../../protocol.js';
 import { Client, installFolder, RefusedRequest } from './client.js';
 
 const fixtures = `${installFolder}/debug-adapter/test/fixtures`;
@@ -39,7 +39,7 @@ export class Transcript {
 
   /** Launches; `configure` sets breakpoints. Ends at the first stop, or when the launch is refused. */
   async launch(args: HyperstepLaunchArguments, configure?: () => Promise<unknown>): Promise<void> {
-    await this.client.request('initialize', { adapterID: 'hyperstep' });
+    await this.client.request('initialize', { adapterID: 'hyperstep', clientID: 'vscode' });
     const begun = this.client.nextEvent('initialized');
     this.lines.push(`> launch ${compact(args)}`);
     const launched = this.client.request('launch', { time: 'fast', ...args }).then(
@@ -97,10 +97,7 @@ export class Transcript {
 
   /** What VS Code shows as the current line. */
   private focused(): P.StackFrame | undefined {
-    return this.frames.find(
-      ({ presentationHint, source }) =>
-        presentationHint !== 'label' && source?.presentationHint !== 'deemphasize',
-    );
+    return this.frames.find(({ presentationHint }) => presentationHint === 'normal');
   }
 
   private frameNamed(name: string | undefined): P.StackFrame | undefined {
@@ -165,9 +162,9 @@ export class Transcript {
     this.lines.push('> stackTrace');
     const body = await this.answer<P.StackTraceResponse['body']>('stackTrace', { threadId });
     for (const frame of body?.stackFrames ?? []) {
-      const hint = frame.source?.presentationHint ?? frame.presentationHint;
+      const hint = frame.presentationHint;
       const shown = hint === 'label' ? `-- ${frame.name} --` : this.frameText(frame);
-      this.lines.push(`  ${shown}${hint === 'deemphasize' ? ' (deemphasized)' : ''}`);
+      this.lines.push(`  ${shown}${hint === 'subtle' ? ' (subtle)' : ''}`);
     }
   }
 
@@ -238,14 +235,17 @@ export class Transcript {
   /** The hypercall log. */
   async hypercalls(): Promise<void> {
     this.lines.push('> hyperstep/hypercalls');
-    const body = await this.answer<{ calls: Record<string, unknown>[] }>('hyperstep/hypercalls', {
-      start: 0,
-      count: 100,
-    });
+    const body = await this.answer<HyperstepRequests['hyperstep/hypercalls']['body']>(
+      'hyperstep/hypercalls',
+      {
+        start: 0,
+        count: 100,
+      },
+    );
     for (const { seq, vcpu, kind, nr, name, before, after, cpl, result, source, blockedIn } of body?.calls ??
       []) {
       this.lines.push(
-        `  ${seq}: vCPU ${vcpu} ${kind} ${nr} ${name} at CPL ${cpl}, ${place(source)}: ${result ?? `blocked in ${withoutLine(blockedIn)}`}`,
+        `  ${seq}: vCPU ${vcpu} ${kind} ${nr} ${name} at CPL ${cpl}, ${place(source)}: ${result ?? blockedText(blockedIn)}`,
         `     before ${compact(before)}`,
         `     after  ${compact(after)}`,
       );
@@ -297,10 +297,8 @@ const compact = (value: unknown): string =>
 
 const argumentsText = (args: object): string => (Object.keys(args).length > 0 ? ` ${compact(args)}` : '');
 
-const place = (source: unknown): string => {
-  if (!source) return 'no line';
-  const { file, line } = source as { file: string; line: number };
-  return `${normalized(file)}:${line}`;
-};
+const place = (source: HypercallRecord['source']): string =>
+  source ? `${normalized(source.file)}:${source.line}` : 'no line';
 
-const withoutLine = (where: unknown): string => String(where).replace(/:\d+\)/, ')');
+const blockedText = (where: string | null): string =>
+  where === null ? 'not answered yet' : `blocked in ${where.replace(/:\d+\)/, ')')}`;
