@@ -1,5 +1,5 @@
 /** Runs a prepared machine to its end: the one loop behind run, trace and exits. */
-import { exitStatus, explainEnd } from '../debug-adapter/explain/ends.js';
+import { exitStatus, explainEnd, MACHINE_CHECK } from '../debug-adapter/explain/ends.js';
 import { worldName } from '../debug-adapter/explain/words.js';
 import type { PreparedLaunch } from '../debug-adapter/launch/prepareLaunch.js';
 import { CompilerMismatch } from '../emulator/cpu/compiler/regionCheck.js';
@@ -11,7 +11,7 @@ export const ExitStatus = {
   DONE: 0,
   FAILED: 1,
   USAGE: 2,
-  MACHINE_CHECK: 70,
+  MACHINE_CHECK,
   LIMIT: 75,
   HOST_FAILED: 255,
 } as const;
@@ -73,14 +73,12 @@ function explainLimit(machine: Machine, failures: Failures): string {
 }
 
 function outcomeOf(end: MachineEnd, failures: Failures): Outcome {
-  const status = exitStatus(end);
+  const { explanation } = failures;
+  const status = exitStatus(end, explanation !== undefined);
   if (status === undefined) {
     const cause = end.kind === 'tripleFault' ? `; ${failures.cause}` : '';
     return { status: ExitStatus.MACHINE_CHECK, explanation: explainEnd(end) + cause };
   }
   if (status === ExitStatus.HOST_FAILED) return { status, explanation: failures.hostFault };
-  const { explanation } = failures;
-  // A value that the guest or its host chose as the status stands; a failure before a plain halt does not pass for success.
-  if (end.kind === 'debugExit' || explanation === undefined) return { status, explanation };
-  return { status: ExitStatus.MACHINE_CHECK, explanation };
+  return { status, explanation };
 }

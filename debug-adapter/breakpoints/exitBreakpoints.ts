@@ -153,9 +153,9 @@ function addressOf(vmcs: string | undefined): number | undefined {
   return Number(address);
 }
 
-/** What cannot be evaluated stops, and the description says why. */
+/** A condition that cannot be evaluated stops, and the description says why. */
 export function withVerdict(verdict: Verdict, cause: StopCause): StopCause | undefined {
   if (verdict === 'pass') return undefined;
   if (verdict.problem === undefined) return cause;
-  return { ...cause, description: `${cause.description ?? 'Breakpoint'}: ${verdict.problem}` };
+  return { ...cause, description: `${cause.description ?? 'Breakpoint'}: condition ${verdict.problem}` };
 }

@@ -1,6 +1,7 @@
 /** What is debugged: the machine, the symbols of its worlds, and what world switches have told so far. */
 import type { Machine, TranslationContext, World } from '../../emulator/machine/machineTypes.js';
 import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
+import { ExitReason } from '../../emulator/vmx/exitReasons.js';
 import { createHypercallLog } from '../hypercalls/createLog.js';
 import type { HypercallLog } from '../hypercalls/log.js';
 import type { HandlersImage, OwnHypercall } from '../launch/handlersImage.js';
@@ -32,11 +33,16 @@ export class Debuggee {
     this.machine = launch.machine;
     this.log = createHypercallLog(launch);
     this.vcpus = new VcpuNumbers(this.machine, launch.host?.debugInfo);
-    const guestWorld: World = launch.host ? 'guest' : 'root';
-    if (launch.host) this.rootImages.push(createImage('root', launch.host.debugInfo, installFolder));
-    const guest = createImage(guestWorld, launch.guest.debugInfo, installFolder);
-    this.imagesOf(guestWorld).push(guest);
+    const { host, guest } = launch;
+    this.rootImages.push(createImage('root', (host ?? guest).debugInfo, installFolder));
+    // On bare metal the program may bring a guest of its own along.
+    this.guestImages.push(createImage('guest', guest.debugInfo, installFolder));
     if (launch.handlers) this.addHandlers(launch.handlers);
+  }
+
+  /** Whether a guest ended in a triple fault. */
+  get guestTripleFaulted(): boolean {
+    return [...this.lastExits.values()].some(({ exit }) => exit?.reason === ExitReason.TRIPLE_FAULT);
   }
 
   /** Takes a world switch into the log, the counts and the last exits. */

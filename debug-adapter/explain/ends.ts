@@ -14,10 +14,17 @@ export function explainEntryFailure(failure: EntryFailure): string {
   return `VM entry failed with ${what}. ${check} (SDM ${section}): ${detail}`;
 }
 
-/** The exit status of a machine that ended by itself; undefined when something went wrong. */
-export function exitStatus(end: MachineEnd): number | undefined {
+/** The exit status of a machine in which something failed (README). */
+export const MACHINE_CHECK = 70;
+
+/**
+ * The exit status of a machine that ended by itself; undefined when it could not go on. A value that the guest or its host
+ * chose stands; a failure before a plain halt does not pass for success.
+ */
+export function exitStatus(end: MachineEnd, hasFailed = false): number | undefined {
   if (end.kind === 'debugExit') return end.status;
-  return end.kind === 'halted' || end.kind === 'poweredOff' ? 0 : undefined;
+  if (end.kind !== 'halted' && end.kind !== 'poweredOff') return undefined;
+  return hasFailed ? MACHINE_CHECK : 0;
 }
 
 type EndTexts = { readonly [Kind in MachineEnd['kind']]: (end: MachineEnd & { kind: Kind }) => string };

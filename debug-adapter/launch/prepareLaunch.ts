@@ -69,13 +69,17 @@ export async function prepareLaunch(
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_VCPUS)
     return fail(`"vcpus": ${vcpus} is not a whole number from 1 to ${MAX_VCPUS}`);
 
+  const mode: unknown = args.mode ?? 'long';
+  if (mode !== 'long' && mode !== 'protected')
+    return fail(`"mode": "${String(mode)}" is neither long nor protected`);
+
   const includeFolders = [
     platform.resolvePath(context.installFolder, 'hypervisors/include'),
     ...(args.includeFolders ?? []).map(resolve),
   ];
   const built = await buildGuest({
     program,
-    mode: args.mode ?? 'long',
+    mode,
     includeFolders,
     platform,
     onProgress: context.onProgress,
@@ -110,7 +114,7 @@ export async function prepareLaunch(
     const host = { debugInfo: debugInfoOf(hostElf, hostPath), path: hostPath };
     if (!findMultibootHeader(hostElf)) return fail('not a host: it has no multiboot header', hostPath);
     const machine = createMachine({
-      memorySize: memory + HOST_MEMORY,
+      memorySize: memory + HOST_MEMORY + spaceFor([built.elf, ...modules.map(({ bytes }) => bytes)]),
       image: hostElf,
       imageName: hostPath,
       commandLine: hostCommandLine(args, memory),
@@ -165,6 +169,10 @@ function missingHost(host: string, path: string): string {
     ? `the KVM host ${path} is not built: run "npm run build" where a C compiler is`
     : `host '${host}' does not exist: kvm, none or the path of a multiboot host`;
 }
+
+/** Modules lie in memory of their own, in whole megabytes. */
+const spaceFor = (modules: readonly Uint8Array[]): number =>
+  Math.ceil(modules.reduce((sum, { length }) => sum + length, 0) / 2 ** 20) * 2 ** 20;
 
 function hostCommandLine(args: HyperstepLaunchArguments, memory: number): string {
   return `vcpus=${args.vcpus ?? 1} mode=${args.mode ?? 'long'} memory=${memory} ${args.append ?? ''}`.trim();

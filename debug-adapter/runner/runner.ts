@@ -4,6 +4,7 @@ import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
 import type { BreakpointSet, HitContext, StopCause } from '../breakpoints/types.js';
 import type { Debuggee } from '../debuggee/debuggee.js';
 import type { Plan } from './plan.js';
+import { RepeatStart } from './repeatedString.js';
 
 /** Wall-clock services, handed in. Milliseconds. */
 export interface Pacing {
@@ -99,8 +100,6 @@ export class Runner {
 
   private async loop(plan: Plan): Promise<void> {
     for (;;) {
-      // Before the first slice too: a client hears that its request was taken, then that the machine stopped.
-      await this.pacing.wait(0);
       const result = this.slice(plan);
       if (result) {
         this.finish(result);
@@ -111,6 +110,7 @@ export class Runner {
         this.finish({ reason: 'pause' });
         return;
       }
+      await this.pacing.wait(0);
     }
   }
 
@@ -149,8 +149,10 @@ export class Runner {
   private runSlice(plan: Plan, wanted: Partial<Record<World, bigint>>) {
     this.stopAt(wanted);
     const started = this.pacing.now();
+    const start = new RepeatStart(this.debuggee.machine);
     const stop = this.debuggee.machine.run(this.budget);
     if (stop.kind === 'budget') this.adaptBudget(this.pacing.now() - started);
+    if (stop.kind === 'breakpoint' && start.isInside) return undefined;
     return this.answer(plan, stop);
   }
 
@@ -159,17 +161,18 @@ export class Runner {
     const started = this.pacing.now();
     do {
       for (let i = 0; i < STEPS && plan.motion().kind === 'step'; i++) {
+        const start = new RepeatStart(machine);
         const stop = machine.step();
         if (stop.kind !== 'budget') return this.answer(plan, stop);
-        const complete = plan.arrived();
-        const cause = this.userBreakpointHere() ?? (complete ? { reason: plan.reason } : undefined);
+        if (plan.arrived()) return { reason: plan.reason };
+        const cause = start.isInside ? undefined : this.userBreakpointHere();
         if (cause) return cause;
       }
     } while (plan.motion().kind === 'step' && this.pacing.now() - started < SLICE_MS);
     return undefined;
   }
 
-  /** A step, and a run after any stop, pass over the breakpoint at RIP: look where the machine came to. */
+  /** `step` passes over breakpoints: look where it came to. */
   private userBreakpointHere(): StopCause | undefined {
     const { world, state } = this.debuggee.machine;
     const address = BigInt.asUintN(64, state.csBase + state.rip);
@@ -195,10 +198,10 @@ export class Runner {
           ? breakpoints.atSwitch(stop.event, this.hitContext())
           : undefined;
         const complete = plan.wantsSwitch(stop.event) && plan.arrived();
-        return both(cause, this.userBreakpointHere()) ?? (complete ? { reason: plan.reason } : undefined);
+        return cause ?? (complete ? { reason: plan.reason } : undefined);
       }
       case 'watchpoint':
-        return both(breakpoints.atWatch(stop.hits, this.hitContext()), this.userBreakpointHere());
+        return breakpoints.atWatch(stop.hits, this.hitContext());
       case 'exception':
         return breakpoints.atException(stop.world, stop.fault, stop.rip, this.hitContext());
       case 'entryFailure':
@@ -214,13 +217,4 @@ export class Runner {
     const factor = milliseconds > 0 ? Math.min(2, Math.max(0.25, SLICE_MS / milliseconds)) : 2;
     this.budget = Math.round(Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, this.budget * factor)));
   }
-}
-
-/** What stopped the machine, and a breakpoint on the instruction that comes next. */
-function both(cause: StopCause | undefined, here: StopCause | undefined): StopCause | undefined {
-  if (!cause || !here) return cause ?? here;
-  return {
-    ...cause,
-    hitBreakpointIds: [...(cause.hitBreakpointIds ?? []), ...(here.hitBreakpointIds ?? [])],
-  };
 }

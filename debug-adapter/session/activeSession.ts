@@ -83,7 +83,7 @@ export class ActiveSession {
     const { arguments: args, host } = this.debuggee.launch;
     if (!args.stopOnEntry) this.resume(runFreely);
     else if (host) this.resume(runToEntry(this.debuggee));
-    else void this.services.pacing.wait(0).then(() => this.stopped({ reason: 'entry' }));
+    else this.stopped({ reason: 'entry' });
   }
 
   resume(plan: Plan): void {
@@ -104,7 +104,7 @@ export class ActiveSession {
 
   /** The user changed a register, memory or a VMCS field: what was shown is void. */
   valueChanged(): void {
-    this.stacks.invalidate();
+    this.stacks.refresh();
     this.outbox.event('invalidated', { areas: ['variables'] });
   }
 
@@ -157,7 +157,7 @@ export class ActiveSession {
     for (const waiter of this.stopWaiters.splice(0)) waiter();
     if (this.closed) return;
     this.console.flush();
-    const status = exitStatus(end);
+    const status = exitStatus(end, this.debuggee.guestTripleFaulted);
     const message = explainEnd(end);
     if (status === undefined) {
       // What went wrong stays to be looked at: registers, stack, VMCS.
@@ -165,7 +165,7 @@ export class ActiveSession {
       this.stopped({ reason: 'exception', description: 'Machine stopped', text: message });
       return;
     }
-    this.activity.ended();
+    this.activity.stopped();
     this.console.end();
     this.outbox.event('output', { category: 'console', output: `${message}.\n` });
     this.outbox.event('exited', { exitCode: status });

@@ -1,7 +1,9 @@
 /** The DAP server: takes requests, finds their handler, sends the answer or the error. What they do stands elsewhere. */
 import { DebugSession, Event, Response } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { ExpressionError } from '../../toolchain/debuginfo/expression.js';
 import type { HyperstepEvents, HyperstepLaunchArguments } from '../protocol.js';
+import { VariableError } from '../variables/numberFormat.js';
 import { ActiveSession } from './activeSession.js';
 import { capabilities } from './capabilities.js';
 import { launchDebuggee } from './launchDebuggee.js';
@@ -9,6 +11,9 @@ import { RequestError } from './requestError.js';
 import type { Outbox, Requests } from './requests.js';
 import type { SessionServices } from './services.js';
 import { sessionRequests } from './sessionRequests.js';
+
+/** What a user can cause; anything else is a defect, and its place in the code is told. */
+const USER_ERRORS = [RequestError, VariableError, ExpressionError];
 
 type Handler = (args: unknown) => unknown;
 
@@ -64,8 +69,7 @@ export class HyperstepSession extends DebugSession implements Outbox {
 
   private refuse(request: DebugProtocol.Request, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    const isOurs = !(error instanceof RequestError);
-    if (isOurs && error instanceof Error)
+    if (error instanceof Error && !USER_ERRORS.some((kind) => error instanceof kind))
       process.stderr.write(`${request.command}: ${error.stack ?? message}\n`);
     this.sendErrorResponse(new Response(request), {
       id: 1,

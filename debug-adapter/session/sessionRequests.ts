@@ -177,7 +177,12 @@ function exceptionInfo({ lastCause, debuggee }: ActiveSession): Requests['except
     };
   }
   if (ended) return { exceptionId: ended.kind, description: explainEnd(ended), breakMode: 'always' };
-  if (lastCause?.text) return { exceptionId: lastCause.text, breakMode: 'always' };
+  if (lastCause?.text)
+    return {
+      exceptionId: lastCause.description ?? lastCause.reason,
+      description: lastCause.text,
+      breakMode: 'always',
+    };
   throw new RequestError('the machine did not stop at an exception');
 }
 

@@ -19,6 +19,9 @@ export class Stacks {
   private readonly stacks = new Map<number, readonly Frame[]>();
   private threadList: readonly DebugThread[] | undefined;
   private lastId = 0;
+  /** By thread the ids of its frames before a value was changed, innermost first. */
+  private readonly earlierIds = new Map<number, readonly number[]>();
+  private reusedIds: number[] = [];
 
   constructor(private readonly debuggee: Debuggee) {}
 
@@ -26,7 +29,15 @@ export class Stacks {
   invalidate(): void {
     this.frames.clear();
     this.stacks.clear();
+    this.earlierIds.clear();
     this.threadList = undefined;
+  }
+
+  /** The user changed a value: frames are made anew, with the ids that the client goes on to use. */
+  refresh(): void {
+    const ids = [...this.stacks].map(([threadId, frames]) => [threadId, frames.map(({ id }) => id)] as const);
+    this.invalidate();
+    for (const [threadId, ofThread] of ids) this.earlierIds.set(threadId, ofThread);
   }
 
   get threads(): readonly DebugThread[] {
@@ -40,6 +51,7 @@ export class Stacks {
   }
 
   frame(id: number): Frame | undefined {
+    for (const [threadId, ids] of this.earlierIds) if (ids.includes(id)) this.of(threadId);
     return this.frames.get(id);
   }
 
@@ -48,7 +60,9 @@ export class Stacks {
     let stack = this.stacks.get(threadId);
     if (!stack) {
       const thread = this.threads.find(({ id }) => id === threadId);
+      this.reusedIds = [...(this.earlierIds.get(threadId) ?? [])];
       stack = thread ? this.build(thread) : [];
+      this.reusedIds = [];
       for (const frame of stack) this.frames.set(frame.id, frame);
       this.stacks.set(threadId, stack);
     }
@@ -76,7 +90,7 @@ export class Stacks {
     );
   }
 
-  private readonly nextId = (): number => ++this.lastId;
+  private readonly nextId = (): number => this.reusedIds.shift() ?? ++this.lastId;
 
   private build(thread: DebugThread): Frame[] {
     const { machine } = this.debuggee;

@@ -1,0 +1,3 @@
+	.globl	begin
+begin:
+	hlt

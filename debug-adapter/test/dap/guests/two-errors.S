@@ -1,0 +1,5 @@
+	.globl	_start
+_start:
+	movq	%rbogus, %rax
+	hlt
+	frobnicate
