@@ -74,6 +74,14 @@ describe('examples', () => {
     });
   }
 
+  it('run the same way every time, to the instruction', async () => {
+    const sleeping = configurations.find(({ name }) => name === 'a handler that sleeps');
+    assert.ok(sleeping);
+    const [first, second] = [await runGuest(sleeping), await runGuest(sleeping)];
+    assert.deepEqual(second.calls, first.calls);
+    assert.equal(second.log, first.log);
+  });
+
   const programs = readdirSync(EXAMPLES, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .flatMap(({ name }) => readdirSync(path.join(EXAMPLES, name)).map((file) => path.join(name, file)))

@@ -128,6 +128,15 @@ kicked:	.long	0
         { vcpus: 2 },
       ));
 
+    it('a vCPU that kicks itself passes its next HLT, and one only', () =>
+      check(
+        `${call('KVM_HC_KICK_CPU', 0, 0)}${call('KVM_HC_KICK_CPU', 0, 0)}	hlt
+	report	$1
+	hlt
+	report	$2`,
+        { reports: ['0x1'], results: ['0x0', '0x0'], log: [/ 2 halts/] },
+      ));
+
     it('takes the APIC id in 32 bits, 0xff as everyone, and an absent one as no error', () =>
       check(
         `	testl	%edi, %edi
