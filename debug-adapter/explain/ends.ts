@@ -30,7 +30,7 @@ export function exitStatus(end: MachineEnd, hasFailed = false): number | undefin
 type EndTexts = { readonly [Kind in MachineEnd['kind']]: (end: MachineEnd & { kind: Kind }) => string };
 
 const TEXTS: EndTexts = {
-  debugExit: ({ status }) => `The guest ended the machine through port 0xf4 with status ${status}`,
+  debugExit: ({ status }) => `Port 0xf4 ended the machine with status ${status}`,
   poweredOff: () => 'The program switched the machine off (ACPI S5)',
   halted: () => 'The machine halted: HLT, and nothing is left that could wake the processor',
   tripleFault: ({ detail }) => `Triple fault: ${detail}`,
