@@ -7,6 +7,7 @@ import { InterruptLines } from '../devices/interruptLines.js';
 import { IoApic } from '../devices/ioApic.js';
 import { LocalApic } from '../devices/localApic.js';
 import { PciConfiguration } from '../devices/pciConfiguration.js';
+import { pcTestDevice } from '../devices/pcTestDevice.js';
 import { InterruptControllers8259 } from '../devices/pic8259.js';
 import { Pit8254 } from '../devices/pit8254.js';
 import { PmTimer } from '../devices/pmTimer.js';
@@ -68,12 +69,15 @@ export function createPlatform(
   bus.addPage(ioApic);
   const lines = new InterruptLines(pic, ioApic);
   const pit = new Pit8254(clock, lines.line(TIMER_LINE));
+  const testDevice = pcTestDevice(lines);
+  for (const page of testDevice.pages) bus.addPage(page);
   SERIAL_PORTS.forEach((port, i) => {
     bus.addPorts(new Uart16550(port, (byte) => events.serialOutput(i, byte)));
   });
   for (const device of [
     ...pic.ports,
     ...pit.ports,
+    ...testDevice.ports,
     new PciConfiguration(),
     new PmTimer(clock, () => events.powerOff()),
     new DebugExit((status) => events.debugExit(status)),
