@@ -7,7 +7,17 @@ export const CR0_SUPPORTED =
 
 /** CR4 bits that may be set; setting another is #GP(0). */
 export const CR4_SUPPORTED =
-  Cr4.TSD | Cr4.DE | Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.VMXE | Cr4.FSGSBASE | Cr4.SMEP | Cr4.SMAP;
+  Cr4.TSD |
+  Cr4.DE |
+  Cr4.PSE |
+  Cr4.PAE |
+  Cr4.PGE |
+  Cr4.OSFXSR |
+  Cr4.OSXMMEXCPT |
+  Cr4.VMXE |
+  Cr4.FSGSBASE |
+  Cr4.SMEP |
+  Cr4.SMAP;
 
 /** IA32_EFER bits that may be set. */
 export const EFER_SUPPORTED = Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE;

@@ -48,6 +48,15 @@ export type GeneralRegister = (typeof GENERAL_REGISTERS)[number];
 
 const fields64 = [
   ...u64(...GENERAL_REGISTERS),
+  // XMM registers; 16 bytes each, in order.
+  ...u64('xmm0Low', 'xmm0High', 'xmm1Low', 'xmm1High'),
+  ...u64('xmm2Low', 'xmm2High', 'xmm3Low', 'xmm3High'),
+  ...u64('xmm4Low', 'xmm4High', 'xmm5Low', 'xmm5High'),
+  ...u64('xmm6Low', 'xmm6High', 'xmm7Low', 'xmm7High'),
+  ...u64('xmm8Low', 'xmm8High', 'xmm9Low', 'xmm9High'),
+  ...u64('xmm10Low', 'xmm10High', 'xmm11Low', 'xmm11High'),
+  ...u64('xmm12Low', 'xmm12High', 'xmm13Low', 'xmm13High'),
+  ...u64('xmm14Low', 'xmm14High', 'xmm15Low', 'xmm15High'),
   // Always zero: what a memory operand without base, index or segment adds.
   ...u64('zero'),
   ...u64('rip'),
@@ -79,7 +88,7 @@ const fields32 = [
   ...u32('esAccess', 'csAccess', 'ssAccess', 'dsAccess', 'fsAccess', 'gsAccess', 'ldtrAccess', 'trAccess'),
   ...u32('gdtrLimit', 'idtrLimit'),
   ...u32('flagsKind', 'flagsCarry'),
-  ...u32('cpl'),
+  ...u32('cpl', 'mxcsr'),
   // Blocking by STI, by MOV SS, by SMI, by NMI: the bits of the guest interruptibility state (SDM 3C 25.4.2).
   ...u32('interruptibility'),
   // 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI: the guest activity state (SDM 3C 25.4.2).

@@ -327,6 +327,14 @@ class Decoding {
     return this.memory ? { ...this.memory, size } : this.rmRegister(size);
   }
 
+  private vector(index: number): Operand {
+    return { kind: 'vector', index, size: 16 };
+  }
+
+  private vectorRm(size: OperandSize): Operand {
+    return this.memory ? { ...this.memory, size } : this.vector((this.modrm & 7) | ((this.rex & 1) << 3));
+  }
+
   private immediate(value: bigint, size: OperandSize): Operand {
     return { kind: 'immediate', value: BigInt.asUintN(size * 8, value), size };
   }
@@ -418,6 +426,14 @@ class Decoding {
       Mq: rm(size(8)),
       Mv: rm(v),
       Mdq: rm(size(16)),
+      My: rm(y),
+      Eyw: rm((d) => (d.memory ? 2 : y(d))),
+      Vx: (d) => d.vector(d.regField()),
+      Ux: (d) => d.vectorRm(16),
+      Ud: (d) => d.vectorRm(16),
+      Uq: (d) => d.vectorRm(16),
+      Wx: (d) => d.vectorRm(16),
+      Wq: (d) => d.vectorRm(8),
       Mp: rm(v),
       Ms: rm((d) => (d.width === 64 ? 8 : 4)),
       Ib: (d) => d.immediate(d.unsigned(1), 1),

@@ -37,7 +37,14 @@ export interface SystemRegisterOperand {
   readonly index: number;
   readonly size: OperandSize;
 }
-export type Operand = RegisterOperand | MemoryOperand | ImmediateOperand | SystemRegisterOperand;
+/** XMM register. */
+export interface VectorOperand {
+  readonly kind: 'vector';
+  readonly index: number;
+  readonly size: OperandSize;
+}
+export type Operand =
+  VectorOperand | RegisterOperand | MemoryOperand | ImmediateOperand | SystemRegisterOperand;
 
 export interface Instruction {
   /** Row of the instruction table: mnemonic, semantics, properties. */

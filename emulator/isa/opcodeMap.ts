@@ -26,8 +26,8 @@ export interface OpcodePattern {
   readonly condition: number;
 }
 
-const MEMORY_FORMS = new Set(['M', 'Mb', 'Mw', 'Md', 'Mq', 'Mv', 'Mdq', 'Mp', 'Ms']);
-const REGISTER_FORMS = new Set(['Ry']);
+const MEMORY_FORMS = new Set(['M', 'Mb', 'Mw', 'Md', 'Mq', 'Mv', 'Mdq', 'Mp', 'Ms', 'My']);
+const REGISTER_FORMS = new Set(['Ry', 'Ux', 'Ud', 'Uq']);
 
 interface Draft {
   prefix: OpcodePattern['prefix'];

@@ -10,6 +10,8 @@ export type OperandForm =
   | 'AL' | 'CL' | 'DX' | 'AX' | 'eAX' | 'rAX'
   | 'Zb' | 'Zv' | 'Zq'
   | 'Ob' | 'Ov'
+  // Vector registers: ModRM.reg, ModRM.rm, register or memory of 16 or 8 bytes.
+  | 'Vx' | 'Ux' | 'Ud' | 'Uq' | 'Wx' | 'Wq' | 'My' | 'Eyw'
   | 'Sw' | 'Cd' | 'Dd' | 'Rq' | 'Ry' | 'ES' | 'CS' | 'SS' | 'DS' | 'FS' | 'GS'
   // Implied memory: DS:rSI and ES:rDI of string instructions, DS:rBX of XLAT, DS:rAX of MONITOR.
   | 'Xb' | 'Xv' | 'Xz' | 'Yb' | 'Yv' | 'Yz' | 'mBX' | 'mAX'; // prettier-ignore

@@ -151,33 +151,19 @@ DF /6 reg: fcomip
 
 /** MMX, SSE, SSE2, SSE3 and the others of map 0F. */
 const MAP_0F = `
-0F 10: movups movupd movss movsd
-0F 11: movups movupd movss movsd
-0F 12 mem: movlps movlpd movsldup movddup
-0F 12 reg: movhlps - movsldup movddup
-0F 13: movlps movlpd
-0F 14: unpcklps unpcklpd
-0F 15: unpckhps unpckhpd
-0F 16 mem: movhps movhpd movshdup
-0F 16 reg: movlhps - movshdup
-0F 17: movhps movhpd
-0F 28: movaps movapd
-0F 29: movaps movapd
+0F 12 mem: - - movsldup movddup
+0F 12 reg: - - movsldup movddup
+0F 16 mem: - - movshdup
+0F 16 reg: - - movshdup
 0F 2A: cvtpi2ps cvtpi2pd cvtsi2ss cvtsi2sd
-0F 2B: movntps movntpd
 0F 2C: cvttps2pi cvttpd2pi cvttss2si cvttsd2si
 0F 2D: cvtps2pi cvtpd2pi cvtss2si cvtsd2si
 0F 2E: ucomiss ucomisd
 0F 2F: comiss comisd
 0F 37: getsec
-0F 50: movmskps movmskpd
 0F 51: sqrtps sqrtpd sqrtss sqrtsd
 0F 52: rsqrtps - rsqrtss
 0F 53: rcpps - rcpss
-0F 54: andps andpd
-0F 55: andnps andnpd
-0F 56: orps orpd
-0F 57: xorps xorpd
 0F 58: addps addpd addss addsd
 0F 59: mulps mulpd mulss mulsd
 0F 5A: cvtps2pd cvtpd2ps cvtss2sd cvtsd2ss
@@ -186,93 +172,86 @@ const MAP_0F = `
 0F 5D: minps minpd minss minsd
 0F 5E: divps divpd divss divsd
 0F 5F: maxps maxpd maxss maxsd
-0F 60: punpcklbw punpcklbw
-0F 61: punpcklwd punpcklwd
-0F 62: punpckldq punpckldq
-0F 63: packsswb packsswb
-0F 64: pcmpgtb pcmpgtb
-0F 65: pcmpgtw pcmpgtw
-0F 66: pcmpgtd pcmpgtd
-0F 67: packuswb packuswb
-0F 68: punpckhbw punpckhbw
-0F 69: punpckhwd punpckhwd
-0F 6A: punpckhdq punpckhdq
-0F 6B: packssdw packssdw
-0F 6C: - punpcklqdq
-0F 6D: - punpckhqdq
-0F 6E: movd movd
-0F 6F: movq movdqa movdqu
-0F 70: pshufw pshufd pshufhw pshuflw
-0F 71 /2 reg: psrlw psrlw
-0F 71 /4 reg: psraw psraw
-0F 71 /6 reg: psllw psllw
-0F 72 /2 reg: psrld psrld
-0F 72 /4 reg: psrad psrad
-0F 72 /6 reg: pslld pslld
-0F 73 /2 reg: psrlq psrlq
-0F 73 /3 reg: - psrldq
-0F 73 /6 reg: psllq psllq
-0F 73 /7 reg: - pslldq
-0F 74: pcmpeqb pcmpeqb
-0F 75: pcmpeqw pcmpeqw
-0F 76: pcmpeqd pcmpeqd
+0F 60: punpcklbw
+0F 61: punpcklwd
+0F 62: punpckldq
+0F 63: packsswb
+0F 64: pcmpgtb
+0F 65: pcmpgtw
+0F 66: pcmpgtd
+0F 67: packuswb
+0F 68: punpckhbw
+0F 69: punpckhwd
+0F 6A: punpckhdq
+0F 6B: packssdw
+0F 6E: movd
+0F 6F: movq
+0F 70: pshufw
+0F 71 /2 reg: psrlw
+0F 71 /4 reg: psraw
+0F 71 /6 reg: psllw
+0F 72 /2 reg: psrld
+0F 72 /4 reg: psrad
+0F 72 /6 reg: pslld
+0F 73 /2 reg: psrlq
+0F 73 /6 reg: psllq
+0F 74: pcmpeqb
+0F 75: pcmpeqw
+0F 76: pcmpeqd
 0F 77: emms
 0F 7C: - haddpd - haddps
 0F 7D: - hsubpd - hsubps
-0F 7E: movd movd movq
-0F 7F: movq movdqa movdqu
+0F 7E: movd
+0F 7F: movq
 0F C2: cmpps cmppd cmpss cmpsd
-0F C3: movnti
-0F C4: pinsrw pinsrw
-0F C5: pextrw pextrw
-0F C6: shufps shufpd
+0F C4: pinsrw
+0F C5: pextrw
 0F D0: - addsubpd - addsubps
-0F D1: psrlw psrlw
-0F D2: psrld psrld
-0F D3: psrlq psrlq
-0F D4: paddq paddq
-0F D5: pmullw pmullw
-0F D6: - movq movq2dq movdq2q
-0F D7: pmovmskb pmovmskb
-0F D8: psubusb psubusb
-0F D9: psubusw psubusw
-0F DA: pminub pminub
-0F DB: pand pand
-0F DC: paddusb paddusb
-0F DD: paddusw paddusw
-0F DE: pmaxub pmaxub
-0F DF: pandn pandn
-0F E0: pavgb pavgb
-0F E1: psraw psraw
-0F E2: psrad psrad
-0F E3: pavgw pavgw
-0F E4: pmulhuw pmulhuw
-0F E5: pmulhw pmulhw
+0F D1: psrlw
+0F D2: psrld
+0F D3: psrlq
+0F D4: paddq
+0F D5: pmullw
+0F D6: - - movq2dq movdq2q
+0F D7: pmovmskb
+0F D8: psubusb
+0F D9: psubusw
+0F DA: pminub
+0F DB: pand
+0F DC: paddusb
+0F DD: paddusw
+0F DE: pmaxub
+0F DF: pandn
+0F E0: pavgb
+0F E1: psraw
+0F E2: psrad
+0F E3: pavgw
+0F E4: pmulhuw
+0F E5: pmulhw
 0F E6: - cvttpd2dq cvtdq2pd cvtpd2dq
-0F E7: movntq movntdq
-0F E8: psubsb psubsb
-0F E9: psubsw psubsw
-0F EA: pminsw pminsw
-0F EB: por por
-0F EC: paddsb paddsb
-0F ED: paddsw paddsw
-0F EE: pmaxsw pmaxsw
-0F EF: pxor pxor
-0F F0: - - - lddqu
-0F F1: psllw psllw
-0F F2: pslld pslld
-0F F3: psllq psllq
-0F F4: pmuludq pmuludq
-0F F5: pmaddwd pmaddwd
-0F F6: psadbw psadbw
+0F E7: movntq
+0F E8: psubsb
+0F E9: psubsw
+0F EA: pminsw
+0F EB: por
+0F EC: paddsb
+0F ED: paddsw
+0F EE: pmaxsw
+0F EF: pxor
+0F F1: psllw
+0F F2: pslld
+0F F3: psllq
+0F F4: pmuludq
+0F F5: pmaddwd
+0F F6: psadbw
 0F F7: maskmovq maskmovdqu
-0F F8: psubb psubb
-0F F9: psubw psubw
-0F FA: psubd psubd
-0F FB: psubq psubq
-0F FC: paddb paddb
-0F FD: paddw paddw
-0F FE: paddd paddd
+0F F8: psubb
+0F F9: psubw
+0F FA: psubd
+0F FB: psubq
+0F FC: paddb
+0F FD: paddw
+0F FE: paddd
 `;
 
 const MAP_0F38 = `
@@ -385,8 +364,6 @@ const SYSTEM = `
 0F 01 /5 mem: - - rstorssp
 0F AE /0 mem: fxsave
 0F AE /1 mem: fxrstor
-0F AE /2 mem: ldmxcsr
-0F AE /3 mem: stmxcsr
 0F AE /4 mem: xsave - ptwrite
 0F AE /4 reg: - - ptwrite
 0F AE /5 mem: xrstor

@@ -28,6 +28,8 @@ function operandInWords(operand: Operand, instruction: Instruction): string {
       return generalName(operand.index, operand.size, operand.high);
     case 'immediate':
       return operand.value.toString(16);
+    case 'vector':
+      return `xmm${operand.index}`;
     case 'segment':
       return SEGMENTS[operand.index];
     case 'control':

@@ -2,6 +2,7 @@
 import { ByteBuffer } from './byteBuffer.js';
 import type { Expression } from './expression.js';
 import { Local, ValueType } from './expression.js';
+import { V128_STORE } from './vector.js';
 
 const VOID = 0x40;
 
@@ -99,6 +100,15 @@ export class FunctionBuilder {
   }
   store8(address: Expression, value: Expression, offset = 0): void {
     this.store(value.type === ValueType.i32 ? 0x3a : 0x3c, address, value, offset);
+  }
+
+  storeVector(address: Expression, value: Expression, offset = 0): void {
+    address.emit(this.code);
+    value.emit(this.code);
+    this.code.byte(0xfd);
+    this.code.unsigned(V128_STORE);
+    this.code.byte(0);
+    this.code.unsigned(offset);
   }
 
   /** Copies bytes as memmove does. */

@@ -5,6 +5,7 @@ import { debugRegisterInstructions } from './debugRegisters.js';
 import { fastCallInstructions } from './fastCalls.js';
 import { flagInstructions } from './flags.js';
 import { portInstructions } from './io.js';
+import { mxcsrInstructions } from './mxcsr.js';
 import { segmentInstructions } from './segments.js';
 import type { ColdTable } from './semantics.js';
 import { portStringInstructions } from './portStrings.js';
@@ -19,6 +20,7 @@ export const coldInstructions: ColdTable = {
   ...fastCallInstructions,
   ...flagInstructions,
   ...portInstructions,
+  ...mxcsrInstructions,
   ...segmentInstructions,
   ...portStringInstructions,
   ...systemInstructions,

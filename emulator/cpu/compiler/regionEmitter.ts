@@ -54,6 +54,12 @@ export class RegionEmitter extends Emitter {
     return this.general(register.index, register.size, register.high);
   }
 
+  protected vectorAddress(operand: number): Expression {
+    const register = this.instruction.operands[operand];
+    if (register.kind !== 'vector') throw new Error(`operand ${operand} is no vector register`);
+    return i32.constant(layout.xmm0Low + 16 * register.index);
+  }
+
   general(number: number, size: number, high = false): Place {
     const whole = this.frame.field64(layout.rax + 8 * number);
     if (size === 8) return whole;

@@ -60,12 +60,16 @@ export abstract class RecordEmitter extends Emitter {
   private operandNumber(operand: number): number {
     // The register fields are numbered among the register and segment operands.
     const before = this.shape.operands.slice(0, operand);
-    return before.filter(({ kind }) => kind === 'register' || kind === 'segment').length;
+    return before.filter(({ kind }) => kind === 'register' || kind === 'segment' || kind === 'vector').length;
   }
 
   protected register(operand: number): Place {
     const offset = REGISTER_FIELDS[this.operandNumber(operand)];
     return registerAt(this.f, this.load16(offset), 0, this.sizeOf(operand));
+  }
+
+  protected vectorAddress(operand: number): Expression {
+    return this.load16(REGISTER_FIELDS[this.operandNumber(operand)]);
   }
 
   general(number: number, size: number, high = false): Place {

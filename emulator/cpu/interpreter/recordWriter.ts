@@ -54,7 +54,9 @@ export class RecordWriter {
           const offset =
             operand.kind === 'register'
               ? registerOffset(operand.index) + (operand.high ? 1 : 0)
-              : layout.esSelector + 4 * operand.index;
+              : operand.kind === 'vector'
+                ? layout.xmm0Low + 16 * operand.index
+                : layout.esSelector + 4 * operand.index;
           u16[(record + REGISTER_FIELDS[registers]) >> 1] = offset;
           registers += 1;
         }

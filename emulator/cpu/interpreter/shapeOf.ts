@@ -67,6 +67,8 @@ function operandShape(
     }
     case 'register':
       return { kind: 'register', size: operand.size };
+    case 'vector':
+      return { kind: 'vector', size: operand.size };
     default:
       return { kind: 'segment', size: operand.size };
   }
@@ -123,6 +125,8 @@ function operandKey(operand: OperandShape): string {
       return `r${operand.size}`;
     case 'immediate':
       return `i${operand.size}${operand.nonZero ? '!' : ''}`;
+    case 'vector':
+      return 'v';
     case 'segment':
       return 'sr';
     case 'memory':

@@ -9,12 +9,16 @@
 import type { Expression, IntegerOperations } from '../../wasm/expression.js';
 import { i32, i64 } from '../../wasm/expression.js';
 import type { FunctionBuilder } from '../../wasm/functionBuilder.js';
+import { Vector } from '../fault.js';
+import { layout } from '../layout.js';
+import { Cr0, Cr4 } from '../registerBits.js';
 import { Access } from '../seams.js';
 import type { FlagKind } from './flagKind.js';
 import { FlagBit } from './flagKind.js';
 import { FlagState } from './flagState.js';
 import type { FlagStore } from './flagState.js';
 import type { HelperName } from './helpers.js';
+import { memoryAt } from './memoryPlace.js';
 import type { InstructionShape, MemoryShape } from './shape.js';
 
 /** Somewhere that holds a value: a register, part of one, a memory operand that has been checked. */
@@ -57,6 +61,8 @@ export abstract class Emitter {
 
   /** A register operand. */
   protected abstract register(operand: number): Place;
+  /** Where an XMM register operand lies in the state: an address, i32. */
+  protected abstract vectorAddress(operand: number): Expression;
   /** A general register by encoding number; byte 1 of one of the first four with `high`. */
   abstract general(number: number, size: number, high?: boolean): Place;
   /** An immediate operand, as a value of its size. */
@@ -128,6 +134,8 @@ export abstract class Emitter {
     switch (shape.kind) {
       case 'register':
         return this.register(index);
+      case 'vector':
+        return memoryAt(this.f, this.vectorAddress(index), 0, 16);
       case 'memory':
         return this.memory({ operand: index }, this.offset(index), shape.size, access);
       case 'immediate': {
@@ -173,6 +181,16 @@ export abstract class Emitter {
     const linear = this.let(this.linear({ operand: index }, this.offset(index), size, access));
     this.raiseIf(i32.wrap(i64.and(linear, i64.constant(size - 1))), vector);
     return this.access(linear, size, access);
+  }
+
+  /** #UD and #NM of every SSE instruction: CR0.EM, CR4.OSFXSR, CR0.TS (SDM 3A 2.5 and table 13-1). */
+  checkVectorsEnabled(): void {
+    const zero = i32.constant(0);
+    const cr0 = this.let(i32.load(zero, layout.cr0));
+    const bit = (value: Expression, mask: bigint): Expression => i32.and(value, i32.constant(mask));
+    const disabled = i32.or(bit(cr0, Cr0.EM), i32.eqz(bit(i32.load(zero, layout.cr4), Cr4.OSFXSR)));
+    this.raiseIf(disabled, Vector.UD);
+    this.raiseIf(bit(cr0, Cr0.TS), Vector.NM);
   }
 
   // ---- values

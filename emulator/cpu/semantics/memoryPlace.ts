@@ -1,6 +1,7 @@
 /** Places in the linear memory, and the fast path to guest memory through the TLB. */
 import type { Expression } from '../../wasm/expression.js';
 import { i32, i64 } from '../../wasm/expression.js';
+import { v128 } from '../../wasm/vector.js';
 import type { FunctionBuilder } from '../../wasm/functionBuilder.js';
 import { noteWrite } from '../compiler/journal.js';
 import { TLB_ENTRIES, TLB_ENTRY_SIZE, tlbEntry } from '../layout.js';
@@ -16,6 +17,8 @@ export function memoryAt(f: FunctionBuilder, address: Expression, offset: number
       return { get: () => i32.load16U(address, offset), set: (value) => f.store16(address, value, offset) };
     case 4:
       return { get: () => i32.load(address, offset), set: (value) => f.store32(address, value, offset) };
+    case 16:
+      return { get: () => v128.load(address, offset), set: (value) => f.storeVector(address, value, offset) };
     default:
       return { get: () => i64.load(address, offset), set: (value) => f.store64(address, value, offset) };
   }

@@ -8,6 +8,7 @@ import { multiply } from './multiply.js';
 import { shiftAndRotate } from './shift.js';
 import { stack } from './stack.js';
 import { string } from './string.js';
+import { vector } from './vector.js';
 
 /** Emits the meaning of an instruction. */
 export type Semantics = (e: Emitter) => void;
@@ -22,6 +23,7 @@ export const semantics: ReadonlyMap<string, Semantics> = new Map(
     ...shiftAndRotate,
     ...stack,
     ...string,
+    ...vector,
   }),
 );
 

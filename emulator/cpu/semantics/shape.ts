@@ -24,7 +24,12 @@ export interface SegmentShape {
   readonly kind: 'segment';
   readonly size: OperandSize;
 }
-export type OperandShape = RegisterShape | ImmediateShape | MemoryShape | SegmentShape;
+/** An XMM register. */
+export interface VectorShape {
+  readonly kind: 'vector';
+  readonly size: OperandSize;
+}
+export type OperandShape = VectorShape | RegisterShape | ImmediateShape | MemoryShape | SegmentShape;
 
 /**
  * What a segment contributes: nothing; its base (FS and GS in 64-bit mode); base, limit and rights (SDM 3A 5.3-5.5).

@@ -5,6 +5,7 @@ import { bit } from './bit.js';
 import { branch } from './branch.js';
 import { flag } from './flag.js';
 import { move } from './move.js';
+import { sse } from './sse.js';
 import { stack } from './stack.js';
 import { string_ } from './string.js';
 import { system } from './system.js';
@@ -14,6 +15,7 @@ export const instructionRows: readonly InstructionRow[] = [
   ...arithmetic,
   ...bit,
   ...move,
+  ...sse,
   ...stack,
   ...branch,
   ...string_,

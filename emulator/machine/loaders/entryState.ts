@@ -1,4 +1,5 @@
 /** The processor as a loader hands it to a program. */
+import { MXCSR_RESET } from '../../cpu/cold/mxcsr.js';
 import { initialize } from '../../cpu/initialization.js';
 import { region } from '../../cpu/layout.js';
 import type { SegmentName } from '../../cpu/layout.js';
@@ -20,6 +21,9 @@ const CR0_NE = 1n << 5n;
 const CR0_WP = 1n << 16n;
 const CR0_PG = 1n << 31n;
 const CR4_PAE = 1n << 5n;
+/** Programs that compilers made use SSE from the first instruction on. */
+const CR4_OSFXSR = 1n << 9n;
+const CR4_OSXMMEXCPT = 1n << 10n;
 const EFER_SCE = 1n << 0n;
 const EFER_LME = 1n << 8n;
 const EFER_LMA = 1n << 10n;
@@ -68,6 +72,7 @@ const MISC_ENABLE_RESET = 1n;
 /** What every entry shares: reset values where software may rely on them. */
 function resetCommon(state: ProcessorState, bootstrap = true): void {
   state.pat = PAT_RESET;
+  state.mxcsr = MXCSR_RESET;
   state.dr6 = DR6_RESET;
   state.dr7 = DR7_RESET;
   state.miscEnable = MISC_ENABLE_RESET;
@@ -125,7 +130,7 @@ export function enterLong(memory: LinearMemory, state: ProcessorState, entry: bi
   installDescriptors(memory, state, area, true);
   setFlatSegments(state, CODE64);
   state.cr3 = BigInt(area.pageTables);
-  state.cr4 = CR4_PAE;
+  state.cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
   state.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
   state.cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE;
   startProgram(state, area, entry);
@@ -137,6 +142,7 @@ export function enterProtected(memory: LinearMemory, state: ProcessorState, entr
   resetCommon(state);
   installDescriptors(memory, state, area, false);
   setFlatSegments(state, CODE32);
+  state.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
   state.cr0 = CR0_NE | CR0_ET | CR0_PE;
   startProgram(state, area, entry);
 }

@@ -1,7 +1,7 @@
 /**
  * The interpreter against the processor that runs this: random instructions, registers, flags and memory.
  *
- *   npx tsx emulator/test/native/differential.ts --cases 1000000 --seed 1
+ *   npx tsx emulator/test/native/differential.ts --cases 1000000 --seed 1 [--vector]
  */
 
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { EngineExit } from '../../cpu/seams.js';
 import { flatMachine } from './flatMachine.js';
 import type { GeneratedCase } from './generator.js';
 import { generate } from './generator.js';
+import { generateVector } from './vectorGenerator.js';
 import type { NativeResult } from './nativeProbe.js';
 import { CODE_ADDRESS, NativeProbe, probeUnavailable, WINDOW_ADDRESS, WINDOW_SIZE } from './nativeProbe.js';
 import { Random } from './random.js';
@@ -112,7 +113,11 @@ export interface DifferentialReport {
  * Compares `cases` random cases. Most run as blocks; some are stepped, some with every memory access made carefully.
  * Stops collecting after 20 mismatches.
  */
-export function compareWithProcessor(cases: number, seed: number): DifferentialReport {
+export function compareWithProcessor(
+  cases: number,
+  seed: number,
+  generateCase: (random: Random) => GeneratedCase = generate,
+): DifferentialReport {
   const random = new Random(seed);
   const probe = new NativeProbe();
   const machine = flatMachine();
@@ -122,7 +127,7 @@ export function compareWithProcessor(cases: number, seed: number): DifferentialR
   const coverage = new Map<string, number>();
   try {
     for (let done = 0; done < cases && mismatches.length < 20; done += BATCH) {
-      const batch = Array.from({ length: Math.min(BATCH, cases - done) }, () => generate(random));
+      const batch = Array.from({ length: Math.min(BATCH, cases - done) }, () => generateCase(random));
       const native = probe.run(batch);
       batch.forEach((one, index) => {
         coverage.set(one.name, (coverage.get(one.name) ?? 0) + 1);
@@ -140,7 +145,11 @@ export function compareWithProcessor(cases: number, seed: number): DifferentialR
 
 function main(): void {
   const { values } = parseArgs({
-    options: { cases: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } },
+    options: {
+      cases: { type: 'string', default: '1000000' },
+      seed: { type: 'string', default: '1' },
+      vector: { type: 'boolean', default: false },
+    },
   });
   const unavailable = probeUnavailable();
   if (unavailable !== undefined) {
@@ -148,7 +157,8 @@ function main(): void {
     process.exitCode = 2;
     return;
   }
-  const report = compareWithProcessor(Number(values.cases), Number(values.seed));
+  const generateCase = values.vector ? generateVector : generate;
+  const report = compareWithProcessor(Number(values.cases), Number(values.seed), generateCase);
   for (const mismatch of report.mismatches) console.log(mismatch);
   console.log(
     `${report.cases} cases of ${report.coverage.size} mnemonics, seed ${values.seed}: ${report.mismatches.length} mismatches`,

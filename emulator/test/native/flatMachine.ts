@@ -150,6 +150,8 @@ export function flatMachine({
   system.onWrite = (physical, length) => engine.codeWritten(physical, length);
   state.rflagsSystem = 2n;
   state.cr0 = 0x8000_0011n;
+  // CR4.OSFXSR: SSE is enabled.
+  state.cr4 = 0x200n;
   state.efer = width === 64 ? 0x500n : 0n;
   for (const name of ['es', 'ss', 'ds', 'fs', 'gs'] as const) {
     state[`${name}Access`] = DATA_FLAT;

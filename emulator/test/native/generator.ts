@@ -7,6 +7,7 @@ import { ARITHMETIC_FLAGS, FlagBit } from '../../cpu/semantics/flagKind.js';
 import type { NativeCase } from './nativeProbe.js';
 import { CODE_ADDRESS, WINDOW_ADDRESS, WINDOW_SIZE } from './nativeProbe.js';
 import type { Random } from './random.js';
+import { isVectorPattern } from './vectorGenerator.js';
 
 export interface GeneratedCase extends NativeCase {
   /** RFLAGS bits that the manual defines after the case. */
@@ -26,7 +27,7 @@ const isReservedPrefetch = (pattern: OpcodePattern) => pattern.map === 1 && patt
 
 const patterns: readonly OpcodePattern[] = opcodeMap
   .flat()
-  .filter((pattern) => !isReservedPrefetch(pattern))
+  .filter((pattern) => !isReservedPrefetch(pattern) && !isVectorPattern(pattern))
   .filter(
     ({ row }) => row.kind === 'hot' && row.modes !== 'not64' && !LEFT_OUT.has(row.semantics ?? row.mnemonic),
   );
