@@ -89,7 +89,9 @@ function withDirection(
     if (match.form.encodingRank !== best.match.form.encodingRank || match === best.match) return false;
     return encoding.bytes.length === best.encoding.bytes.length;
   };
-  const other = encoded.find(isSwapped);
+  const isOther = ({ match }: Candidate): boolean =>
+    match !== best.match && match.form.encodingRank === 0 && best.match.form.encodingRank === 0;
+  const other = encoded.find(isSwapped) ?? (direction === 'other' ? encoded.find(isOther) : undefined);
   if (!other) return best;
   if (direction === 'other') return other;
   const isStore = ({ match }: Candidate): boolean => /_or_mem/.test(match.form.kinds[0] ?? '');
@@ -126,7 +128,7 @@ function matchesOf(
 }
 
 const NEEDS_NO_WIDTH =
-  /^(call|jmp|push|pop|ret|retf|leave|enter|mov|nop|fst?sw|fnstsw|fn?stenv|fldenv|fn?save|frstor|[ls][gi]dt|[sl]ldt|str|ltr|ver[rw]|[sl]msw)$/;
+  /^(call|jmp|push|pop|ret|retf|leave|enter|mov|nop|fst?sw|fnstsw|fn?stenv|fldenv|fn?save|frstor|v?p(extr|insr)[bw]|[ls][gi]dt|[sl]ldt|str|ltr|ver[rw]|[sl]msw)$/;
 
 /** Without a suffix and without a register, the width is the mode's default, and GNU as says so. */
 function withDefaultWidth(

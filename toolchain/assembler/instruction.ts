@@ -178,10 +178,15 @@ function parseInstruction(text: string, mode: InstructionMode): ParsedInstructio
     if (prefix === undefined) {
       if (word[3]) prefixes.push(BRANCH_HINTS[word[3]]);
       if (word[2]) wish = { ...wish, ...SUFFIX_WISHES[word[2].toLowerCase()] };
-      const meanings = isIntel ? intelMeaningsOf(name, bits) : meaningsOf(name, bits);
-      const known = meanings.filter(({ mnemonic }) => formsOf(mnemonic).length > 0);
+      const meaningsFor = (spelled: string): MnemonicMeaning[] =>
+        (isIntel ? intelMeaningsOf(spelled, bits) : meaningsOf(spelled, bits)).filter(
+          ({ mnemonic }) => formsOf(mnemonic).length > 0,
+        );
+      let known = meaningsFor(name);
       if (known.length === 0) throw new AssemblyError(`no such instruction: '${name}'`, position, end);
       const reader = new TokenReader(tokenize(text, end), text.length);
+      const spelled = spelledOut(name, reader);
+      if (spelled !== name) known = meaningsFor(spelled);
       const operands = isIntel ? parseIntelOperands(reader, name, syntax) : parseOperands(reader, syntax);
       return {
         prefixes,
@@ -201,6 +206,17 @@ function parseInstruction(text: string, mode: InstructionMode): ParsedInstructio
       return { prefixes, name, meanings: [], operands: [], names: [], wish, template };
     }
   }
+}
+
+/** x87 arithmetic without operands pops; `int $3` has an opcode of its own. */
+function spelledOut(name: string, reader: TokenReader): string {
+  if (reader.atEnd() && /^f(add|mul|subr?|divr?)$/.test(name)) return `${name}p`;
+  if (name !== 'int') return name;
+  const first = reader.is('$') ? 1 : 0;
+  const number = reader.peek(first);
+  if (number?.kind !== 'number' || number.value !== 3n || reader.peek(first + 1)) return name;
+  while (reader.next());
+  return 'int3';
 }
 
 function makeTemplate(

@@ -213,6 +213,7 @@ function withImplied(
     if (kinds[0] === 'seg_rDI') return ['implied', ...given];
     if (kinds.at(-1) === 'imm8_const_1') return [...given, 'implied'];
     if (mnemonic === 'imul' && isImmediate(given[1])) return [given[0], given[0], given[1]];
+    if (kinds[2] === 'cl' && /^sh[lr]d$/.test(mnemonic)) return [...given, 'implied'];
     const st0 = kinds.indexOf('st0');
     if (st0 >= 0) return [...given.slice(0, st0), 'implied', ...given.slice(st0)];
   }
