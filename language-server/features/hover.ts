@@ -141,10 +141,7 @@ function nameText(cursor: Cursor, { kind, name }: Subject): string | undefined {
     if (!macro) return undefined;
     const parameters = macro.parameters ? `(${macro.parameters.join(', ')})` : '';
     const source = `\`#define ${name}${parameters} ${macro.body}\``;
-    return [knownName(name), meaningHere(cursor), source]
-      .filter(Boolean)
-      .slice(0, knownName(name) ? 3 : 2)
-      .join('\n\n');
+    return [knownName(name) ?? meaningHere(cursor), source].filter(Boolean).join('\n\n');
   }
   if (kind === 'symbol') {
     const symbol = analysis.symbols.get(name);

@@ -19,8 +19,10 @@ export interface FlagEffects {
 
 /** One encoding. */
 export interface Encoding {
-  /** As in the manual: `NP 0F 01 C1`. */
+  /** As iced-x86 writes it: `NP 0F 01 C1`, with o16, o32 and o64 for operand sizes. */
   readonly opcode: string;
+  /** In 64-bit mode its operands have 64 bits without REX.W. */
+  readonly is64ByDefault: boolean;
   /** As in the manual: `MOV r/m64, r64`. */
   readonly form: string;
   readonly valid16And32: boolean;
@@ -77,7 +79,8 @@ export function instructionsNamed(
 }
 
 function readFacts(mnemonic: string): InstructionFacts | undefined {
-  const forms = formsOf(mnemonic);
+  // Test registers went with the 486.
+  const forms = formsOf(mnemonic).filter(({ kinds }) => !kinds.includes('tr_reg'));
   if (forms.length === 0) return undefined;
   const encodings = new Map<string, Encoding>();
   const sizes = new Set<number>();
@@ -85,10 +88,11 @@ function readFacts(mnemonic: string): InstructionFacts | undefined {
   const flags = { read: 0, written: 0, cleared: 0, set: 0, undefined: 0 };
   const facts = { cpl0: true, mayCpl0: false, intel: false, amd: false, lock: false, repeat: false };
   let serializes = false;
-  for (const { code, suffixBits, operandBits } of forms) {
+  for (const { code, kinds, suffixBits, operandBits } of forms) {
     const info = CodeExt.opCode(code);
     encodings.set(`${info.opCodeString} ${info.instructionString}`, {
       opcode: info.opCodeString,
+      is64ByDefault: info.defaultOpSize64 || info.forceOpSize64,
       form: info.instructionString,
       valid16And32: info.mode32,
       valid64: info.mode64,
@@ -100,9 +104,11 @@ function readFacts(mnemonic: string): InstructionFacts | undefined {
     facts.amd ||= info.amdMayVmExit || info.amdVmExit;
     facts.lock ||= info.canUseLockPrefix;
     facts.repeat ||= info.canUseRepPrefix;
-    serializes ||= info.isSerializingIntel;
+    // MOV of control and debug registers leaves flags undefined and serializes, all other MOVs do not.
+    const isSystemMove = kinds.includes('cr_reg') || kinds.includes('dr_reg');
+    serializes ||= info.isSerializingIntel && !isSystemMove;
     info.free();
-    addFlags(flags, code, features);
+    if (!isSystemMove) addFlags(flags, code, features);
   }
   return {
     mnemonic,

@@ -25,7 +25,8 @@ describe('hover', () => {
   };
   check('\tvm¦call\n', /hypercall of Intel/, /always, in VMX non-root/, /EXIT_REASON_VMCALL/, /NP 0F 01 C1/);
   check('\tcpu¦id\n', /Exit reason 10/, /VMEXIT_CPUID`, 72h/);
-  check('\tmovq\t%rax, %cr3\n\tmo¦vq %rax, %rbx\n', /CR3-load exiting/, /MOV r\/m64, r64/);
+  check('\tmovq\t%rax, %cr3\n\tmo¦vq %rax, %rbx\n', /CR3-load exiting/, /`REX.W 89 \/r` . `MOV r\/m64, r64/);
+  check('\tmo¦vq %rax, %rbx\n', /Flags:\* none/);
   check('\tpop¦fq\n', /silently ignored/, /POPF intercept/);
   check('\taddq $1, %r¦ax\n', /General register, 64 bits/);
   check('\t.bal¦ign 8\n', /\.balign bytes/);

@@ -86,9 +86,19 @@ const svmLine = ({ code, name, intercept }: SvmExit): string =>
 function encodingTable(encodings: readonly Encoding[], bits: AssemblerBits): string {
   const valid = encodings.filter((encoding) => (bits === 64 ? encoding.valid64 : encoding.valid16And32));
   const shown = (valid.length > 0 ? valid : encodings).slice(0, MOST_ENCODINGS);
-  const rows = shown.map(({ opcode, form }) => `| \`${opcode}\` | \`${form}\` |`);
+  const rows = shown.map((encoding) => `| \`${manualOpcode(encoding, bits)}\` | \`${encoding.form}\` |`);
   const more = valid.length - shown.length;
   if (more > 0) rows.push(`| … | ${more} more |`);
   const note = valid.length > 0 ? '' : `Not valid in ${bits}-bit mode.\n\n`;
   return `${note}| Opcode | ${bits}-bit mode |\n|---|---|\n${rows.join('\n')}`;
+}
+
+/** The opcode with the prefixes that a mode needs for the operand size: `REX.W 89 /r`, `66 89 /r`, `89 /r`. */
+function manualOpcode({ opcode, is64ByDefault }: Encoding, bits: AssemblerBits): string {
+  const sizes = {
+    o16: bits === 16 ? '' : '66 ',
+    o32: bits === 16 ? '66 ' : '',
+    o64: is64ByDefault ? '' : 'REX.W ',
+  };
+  return opcode.replace(/\b(o16|o32|o64) /, (_, size: keyof typeof sizes) => sizes[size]);
 }
