@@ -17,7 +17,7 @@ export interface TieringLimits {
   readonly longestWait: number;
 }
 
-export const DEFAULT_LIMITS: TieringLimits = { sample: 20_000, hot: 3, batch: 8, longestWait: 16 };
+export const DEFAULT_LIMITS: TieringLimits = { sample: 20_000, hot: 8, batch: 8, longestWait: 32 };
 
 /** So that short programs have compiled code that can be checked. */
 export const CHECK_LIMITS: TieringLimits = { sample: 1_000, hot: 1, batch: 4, longestWait: 2 };

@@ -82,7 +82,7 @@ export class Interpreter implements Engine {
     private readonly memory: LinearMemory,
     private readonly system: MemorySystem,
     private readonly hooks: EngineHooks,
-    { checkCompiler = false, compiler = checkCompiler ? CHECK_LIMITS : 'off' }: EngineOptions = {},
+    { checkCompiler = false, compiler = checkCompiler ? CHECK_LIMITS : 'on' }: EngineOptions = {},
   ) {
     const regions = new WebAssembly.Table({ element: 'anyfunc', initial: 256 });
     const host: HostFunctions = {

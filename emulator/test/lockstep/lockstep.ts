@@ -129,7 +129,7 @@ export function lockstep(
   { from = 0, checkCompiler = false } = {},
 ): string[] {
   const machines = () => [
-    flatMachine({ ramSize: RAM }),
+    flatMachine({ ramSize: RAM, compiler: 'off' }),
     flatMachine({ ramSize: RAM, compiler: EAGER, checkCompiler }),
   ];
   let [interpreter, compiler] = machines();
