@@ -89,7 +89,7 @@ export class PagedMemory implements MemorySystem {
 
   // -------------------------------------------------------------- translation
 
-  selectBank(): void {
+  selectBank(): boolean {
     const words = this.memory.i32;
     this.mode = currentPagingMode(this.memory);
     this.walker.mode = this.mode;
@@ -98,10 +98,11 @@ export class PagedMemory implements MemorySystem {
       (this.mode & PagingMode.LONG) !== 0 && (words[layout.csAccess >> 2] & SegmentAccess.L) !== 0;
     const context =
       this.surroundings.virtualization.translationContext * MOST_PROCESSORS + this.processorNumber;
-    this.tlb.select(context, this.mode, this.user);
+    const voided = this.tlb.select(context, this.mode, this.user);
     const alignmentFlag = ((words[layout.rflagsSystem >> 2] >>> 18) & 1) !== 0;
     if (this.alignmentFlag && !alignmentFlag) this.tlb.supervisor.alignmentFlagCleared();
     this.alignmentFlag = alignmentFlag;
+    return voided;
   }
 
   fill(addressLow: number, addressHigh: number, access: number): FillResult {

@@ -138,8 +138,8 @@ export class CoreProcessor implements Processor {
   }
 
   contextChanged(): void {
-    this.system.selectBank();
-    this.engine.flushJumpCache();
+    // Banks keep their translations while others are selected, and the jump cache has a generation for each.
+    if (this.system.selectBank()) this.engine.flushJumpCache();
   }
 
   flushTlb(): void {

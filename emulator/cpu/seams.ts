@@ -51,8 +51,11 @@ export interface MemorySystem {
 
   /** From now on writes to this physical page are withheld from the fast path and reported to the engine. */
   protectCode(physicalPage: number): void;
-  /** Selects the TLB bank for the current CPL and translation context. */
-  selectBank(): void;
+  /**
+   * Selects the TLB bank for the current CPL and translation context. True: the bank's translations were voided or were
+   * another context's, so that what is cached by linear address under this bank is void too.
+   */
+  selectBank(): boolean;
 }
 
 // ---------------------------------------------------------------- execution engine

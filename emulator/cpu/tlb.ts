@@ -195,17 +195,24 @@ export class Tlb {
     return this.current.user;
   }
 
-  /** Makes the banks of a context current and tells the fast path which one to use. */
-  select(context: number, mode: number, user: boolean): void {
+  /**
+   * Makes the banks of a context current and tells the fast path which one to use. True: they were another context's, or
+   * their translations are void.
+   */
+  select(context: number, mode: number, user: boolean): boolean {
+    let voided = false;
     if (this.current.context !== context) {
+      voided = !this.slots.some((slot) => slot.context === context);
       this.current = this.slotOf(context);
       this.current.lastUse = ++this.uses;
     }
     if (this.current.mode !== mode) {
       flushSlot(this.current);
       this.current.mode = mode;
+      voided = true;
     }
     this.publish(user);
+    return voided;
   }
 
   /** Voids the translations of the current context. */

@@ -117,8 +117,9 @@ class IdentityMemory implements MemorySystem {
     );
   }
 
-  selectBank(): void {
+  selectBank(): boolean {
     // One bank.
+    return false;
   }
 }
 
