@@ -1,5 +1,6 @@
 /** Runs one peer on one guest and takes the time between the lines that the guest prints. */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Invocation } from './peers/peer.js';
 
@@ -12,19 +13,47 @@ export interface Measurement {
 }
 
 export interface MeasureOptions {
-  /** How long to measure, from the first line on. */
+  /** How long a peer may translate what has got hot before it is measured, in seconds of `secondsUsed`. */
+  readonly warmUp: number;
+  /** How long to measure, from then on, in seconds of `secondsUsed`. */
   readonly seconds: number;
-  /** How long until the first line, and between two lines, at most. */
+  /** Seconds until the first line, and between two lines, at most. */
   readonly patience: number;
 }
 
 const LINE = /^[0-9a-f]{8}$/;
+/** A line has come. */
+interface Mark {
+  /** Seconds of `secondsUsed`. */
+  readonly time: number;
+  readonly round: number;
+  /** Instructions since reset, NaN where the peer does not count them. */
+  readonly position: number;
+}
+
 /** Rounds that a measurement takes at least. */
 const FEWEST_ROUNDS = 2;
 
 /**
- * The first line starts the clock: start-up, the guest's preparations and its first round, in which code is translated for
- * the first time, are not counted. The peer is ended when the time is over. Rejects when it ends or falls silent before.
+ * Seconds of processor time that a process has used in all its threads: on a machine that others use too it says more
+ * than the time that passed, which is what it answers where there is no Linux /proc.
+ */
+function secondsUsed(pid: number): number {
+  try {
+    const tasks = readdirSync(`/proc/${pid}/task`);
+    // Nanoseconds on a processor come first (Documentation/scheduler/sched-stats.rst).
+    const used = tasks.map((task) =>
+      Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'latin1').split(' ')[0]),
+    );
+    return used.reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e9;
+  } catch {
+    return performance.now() / 1e3;
+  }
+}
+
+/**
+ * The clock starts at the first line behind the warm-up, which begins at the first line: start-up, the guest's preparations
+ * and most of the translation of its code are not counted. The peer is ended when the time is over. Rejects when it ends or falls silent before.
  */
 export function measure(invocation: Invocation, options: MeasureOptions): Promise<Measurement> {
   return new Promise((resolve, reject) => {
@@ -35,11 +64,10 @@ export function measure(invocation: Invocation, options: MeasureOptions): Promis
     const server = createServer((socket) => socket.on('data', received).on('error', () => undefined));
     if (invocation.serialPort !== undefined) server.listen(invocation.serialPort, '127.0.0.1');
     const lines: string[] = [];
-    const positions: number[] = [];
+    const marks: Mark[] = [];
+    let warm: Mark | undefined;
     let rest = '';
     let errors = '';
-    let first = 0;
-    let last = 0;
     let watchdog: NodeJS.Timeout | undefined;
     const fail = (why: string): void => {
       child.removeAllListeners('exit');
@@ -56,12 +84,12 @@ export function measure(invocation: Invocation, options: MeasureOptions): Promis
       );
     };
     let finished = false;
-    const finish = (): void => {
+    const finish = (from: Mark, to: Mark): void => {
       finished = true;
       clearTimeout(watchdog);
       server.close();
       child.removeAllListeners('exit');
-      child.once('exit', () => resolve(measured(lines, (last - first) / 1e3, positions)));
+      child.once('exit', () => resolve(measured(lines, from, to)));
       child.kill('SIGKILL');
     };
     child.on('error', (error) => fail(error.message));
@@ -69,7 +97,7 @@ export function measure(invocation: Invocation, options: MeasureOptions): Promis
     child.stderr.on('data', (data: Buffer) => (errors = (errors + data.toString('latin1')).slice(-1000)));
     function received(data: Buffer): void {
       if (finished) return;
-      const now = performance.now();
+      const now = secondsUsed(child.pid!);
       const text = (rest + data.toString('latin1')).split('\n');
       rest = text.pop()!.slice(-2000);
       for (const line of text) {
@@ -77,24 +105,26 @@ export function measure(invocation: Invocation, options: MeasureOptions): Promis
         const [checksum, position] = line.trim().split(' ');
         if (!LINE.test(checksum)) continue;
         lines.push(checksum);
-        if (position !== undefined) positions.push(Number(position));
-        if (lines.length === 1) first = now;
-        last = now;
+        const mark = { time: now, round: lines.length, position: Number(position) };
+        marks.push(mark);
+        if (now - marks[0].time >= options.warmUp) warm ??= mark;
         wait();
       }
-      if (lines.length > FEWEST_ROUNDS && last - first >= options.seconds * 1000) finish();
+      const last = marks.at(-1);
+      if (!warm || !last || last.round - warm.round < FEWEST_ROUNDS) return;
+      if (last.time - warm.time >= options.seconds) finish(warm, last);
     }
     child.stdout.on('data', received);
     wait();
   });
 }
 
-function measured(lines: readonly string[], seconds: number, positions: readonly number[]): Measurement {
-  const rounds = lines.length - 1;
+function measured(lines: readonly string[], from: Mark, to: Mark): Measurement {
+  const rounds = to.round - from.round;
+  const instructions = (to.position - from.position) / rounds;
   return {
-    secondsARound: seconds / rounds,
+    secondsARound: (to.time - from.time) / rounds,
     lines,
-    instructionsARound:
-      positions.length > 1 ? (positions.at(-1)! - positions[0]) / (positions.length - 1) : undefined,
+    instructionsARound: Number.isNaN(instructions) ? undefined : instructions,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Compares Hyperstep with other emulators on the same guest programs.
  *
- *   npm run bench -- [--rows alu,big] [--runs 3] [--seconds 0.8] [--peers qemu,bochs] [--bochs PATH] [--output FOLDER]
+ *   npm run bench -- [--rows alu,big] [--runs 3] [--seconds 0.8] [--warm-up 1] [--peers qemu,bochs] [--bochs PATH] [--output FOLDER]
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -30,6 +30,7 @@ const { values: options } = parseArgs({
     peers: { type: 'string' },
     runs: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '0.8' },
+    'warm-up': { type: 'string', default: '1' },
     bochs: { type: 'string' },
     output: { type: 'string', default: 'bench/results' },
   },
@@ -76,7 +77,11 @@ class RowRun {
     if (!program || figures.absent !== undefined) return;
     try {
       const invocation = peer.invocation(program, this.folder);
-      const measured = await measure(invocation, { seconds: Number(options.seconds), patience: PATIENCE });
+      const measured = await measure(invocation, {
+        warmUp: Number(options['warm-up']),
+        seconds: Number(options.seconds),
+        patience: PATIENCE,
+      });
       const expected = this.expected.get(peer.width) ?? measured.lines;
       this.expected.set(peer.width, expected);
       figures.absent = disagreement(expected, measured.lines);
@@ -125,6 +130,7 @@ async function main(): Promise<void> {
   });
   const folder = mkdtempSync(join(tmpdir(), 'hyperstep-bench-'));
   const results: RowResult[] = [];
+  let table = '';
   try {
     for (const row of select(rows, options.rows)) {
       const run = new RowRun(row, folder);
@@ -133,25 +139,32 @@ async function main(): Promise<void> {
       }
       results.push(run.result);
       console.error(`${row.name} done`);
+      // What was measured is kept when the rest is interrupted.
+      table = write(
+        ready.map(({ result }) => result),
+        results,
+      );
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-  report({
-    date: new Date().toISOString(),
-    processor: cpus()[0].model,
-    peers: ready.map(({ result }) => result),
-    rows: results,
-  });
+  console.log(table);
 }
 
-function report(results: Results): void {
+/** Writes results.json, results.md and results.svg; answers the table. */
+function write(peers: readonly PeerResult[], rowResults: readonly RowResult[]): string {
+  const results: Results = {
+    date: new Date().toISOString(),
+    processor: cpus()[0].model,
+    peers,
+    rows: rowResults,
+  };
+  const table = formatTable(results, options.bochs !== undefined);
   mkdirSync(options.output, { recursive: true });
   writeFileSync(join(options.output, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(join(options.output, 'results.svg'), plot(results));
-  const table = formatTable(results, options.bochs !== undefined);
   writeFileSync(join(options.output, 'results.md'), `${table}\n`);
-  console.log(table);
+  return table;
 }
 
 await main();

@@ -40,8 +40,9 @@ function notes(results: Results, optimisedBochs: boolean): string[] {
   );
   return [
     `${results.processor}. ${versions}.`,
-    'Medians of interleaved runs. v86 is compared on 32-bit builds, the others on 64-bit ones. Time runs from the first line',
-    'that the guest prints, behind its first round: start-up and first translation are not in it.',
+    'Medians of interleaved runs, in processor time of the whole process. v86 is compared on 32-bit builds, the others on',
+    '64-bit ones. The guest prints a line a round; the clock starts at a line behind a warm-up, so that start-up and most of the',
+    'translation are not in it.',
     ...(optimisedBochs || !results.peers.some(({ name }) => name === 'bochs')
       ? []
       : [

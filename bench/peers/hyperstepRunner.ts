@@ -19,6 +19,7 @@ const machine = createMachine({
   image: readFileSync(plan.image),
   imageName: plan.image,
   commandLine: plan.commandLine,
+  compiler: 'on',
   modules: plan.modules.map((name) => ({ name, bytes: readFileSync(name) })),
 });
 
