@@ -1,13 +1,16 @@
 import { FormatError } from '../elf/byteReader.js';
 import { SHN, STB } from '../elf/constants.js';
 import { ElfFile } from '../elf/elfFile.js';
+import type { ObjectFile } from '../elf/objectFile.js';
+import { loadObject } from './loadObject.js';
 
 /** A member of an archive, with the names that it defines. */
 export interface ArchiveMember {
   /** `archive(member)` */
   readonly name: string;
-  readonly bytes: Uint8Array;
   readonly defined: ReadonlySet<string>;
+  /** Reads the object; with its debug information only when messages need it. */
+  readonly load: () => ObjectFile;
 }
 
 const MAGIC = '!<arch>\n';
@@ -58,5 +61,6 @@ function addMember(
   for (const symbol of elf.symbols) {
     if (symbol.binding !== STB.LOCAL && symbol.sectionIndex !== SHN.UNDEF) defined.add(symbol.name);
   }
-  members.push({ name: `${archive}(${name})`, bytes: elf.bytes, defined });
+  const fullName = `${archive}(${name})`;
+  members.push({ name: fullName, defined, load: () => loadObject(fullName, elf.bytes) });
 }

@@ -2,7 +2,6 @@ import type { Diagnostic } from '../diagnostic.js';
 import { SHF, STB, STT } from '../elf/constants.js';
 import type { ObjectFile, ObjectSymbol } from '../elf/objectFile.js';
 import type { ArchiveMember } from './archive.js';
-import { loadObject } from './loadObject.js';
 import { errorIn, placeOf } from './messages.js';
 
 /** A section of an object on its way to the output. */
@@ -143,7 +142,7 @@ export class Program {
         );
         if (!isWanted) continue;
         taken.add(member);
-        this.add(loadObject(member.name, member.bytes));
+        this.add(member.load());
         found = true;
       }
     }
