@@ -1,7 +1,10 @@
 /** Entry point of the `hyperstep` command. */
 import { fileURLToPath } from 'node:url';
+import { enableBranchHints } from '../toolchain/branchHints.js';
 import { runCommand } from './command.js';
 import { ExitStatus } from './execute.js';
+
+enableBranchHints();
 
 /** dist/cli.cjs lies one level below the installation, this source file too. */
 const installFolder = fileURLToPath(new URL('..', import.meta.url));

@@ -1,9 +1,12 @@
 /** Entry point of the debug adapter: DAP over standard input and output, or over TCP with --port for development. */
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { enableBranchHints } from '../toolchain/branchHints.js';
 import { platformNode } from '../toolchain/platformNode.js';
 import { HyperstepSession } from './session/hyperstepSession.js';
 import type { SessionServices } from './session/services.js';
+
+enableBranchHints();
 
 const services: SessionServices = {
   platform: platformNode,
