@@ -27,6 +27,7 @@ export const prepareRename = feature(
     const cursor = cursorAt(workspace, textDocument.uri, position);
     const subject = cursor && subjectAt(cursor);
     if (!subject) return refuse('Only symbols, labels, macros and macro parameters can be renamed.');
+    refuseForeign(cursor, subject);
     const { token } = subject;
     const letters = subject.kind === 'localLabel' ? /^\d+/.exec(token.text)![0].length : token.text.length;
     const { line } = cursor;
@@ -44,6 +45,7 @@ export const rename = feature(
     const cursor = cursorAt(workspace, textDocument.uri, position);
     const subject = cursor && subjectAt(cursor);
     if (!subject) return refuse('There is no name here that can be renamed.');
+    refuseForeign(cursor, subject);
     checkNewName(cursor, subject, newName);
     const changes: Record<string, TextEdit[]> = {};
     for (const place of placesOf(cursor, subject)) {
@@ -59,6 +61,15 @@ function spelled({ analysis }: Cursor, place: NameReference, newName: string): s
   const text = analysis.lineText(place.file, place.line)?.slice(place.column - 1, place.endColumn - 1) ?? '';
   if (/^\d+[fb]$/i.test(text)) return newName + text.at(-1)!;
   return text.startsWith('"') ? `"${newName}"` : newName;
+}
+
+/** Headers of include folders belong to others: their names stay. */
+function refuseForeign(cursor: Cursor, subject: Subject): void {
+  const { includeFolders } = cursor.workspace.settings;
+  const foreign = placesOf(cursor, subject).find(({ file }) =>
+    includeFolders.some((folder) => file.startsWith(`${folder.replace(/\\/g, '/')}/`)),
+  );
+  if (foreign) refuse(`“${subject.name}” stands in ${foreign.file}, which is not a part of this program.`);
 }
 
 function checkNewName({ analysis, state }: Cursor, subject: Subject, newName: string): void {

@@ -138,6 +138,11 @@ describe('references and rename', () => {
     const { request } = open('a¦:\nb:\n');
     assert.throws(() => request('textDocument/rename', { newName: 'b' }), /defined already/);
   });
+  it('refuses a name of a header from an include folder', () => {
+    const { request } = open('#include <kvm_para.h>\n\tmovl $KVM_HC_KICK¦_CPU, %eax\n');
+    assert.throws(() => request('textDocument/rename', { newName: 'KICK' }), /kvm_para\.h/);
+    assert.throws(() => request('textDocument/prepareRename'), /kvm_para\.h/);
+  });
   it('highlights every part of a register', () => {
     const text = 'f:\n\tmovl $1, %e¦ax\n\taddq %rax, %rbx\n\tret\ng:\n\tmovb $1, %al\n';
     const places = open(text).request<DocumentHighlight[]>('textDocument/documentHighlight');
