@@ -17,7 +17,8 @@ export const CR4_SUPPORTED =
   Cr4.VMXE |
   Cr4.FSGSBASE |
   Cr4.SMEP |
-  Cr4.SMAP;
+  Cr4.SMAP |
+  Cr4.UMIP;
 
 /** IA32_EFER bits that may be set. */
 export const EFER_SUPPORTED = Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE;

@@ -16,8 +16,7 @@ class Pic8259 {
   private lines = 0;
   private requested = 0;
   private inService = 0;
-  private mask = 0xff;
-  private vectorBase = 0;
+  private mask = 0;
   private autoEoi = false;
   private specialMask = false;
   private readsInService = false;
@@ -29,14 +28,18 @@ class Pic8259 {
   /** Edge/level control register: inputs that are level-triggered. */
   elcr = 0;
 
-  constructor(private readonly changed: () => void) {}
+  /** @param vectorBase as firmware leaves it. */
+  constructor(
+    private vectorBase: number,
+    private readonly changed: () => void,
+  ) {}
 
   setLine(input: number, level: boolean): void {
     const bit = 1 << input;
     const rose = level && (this.lines & bit) === 0;
     this.lines = level ? this.lines | bit : this.lines & ~bit;
-    if (rose) this.requested |= bit;
-    else if (!level) this.requested &= ~bit;
+    // An edge stays latched when the line falls, as in the 8259s of chipsets.
+    if (rose && (this.elcr & bit) === 0) this.requested |= bit;
     this.changed();
   }
 
@@ -145,8 +148,8 @@ export class InterruptControllers8259 implements ExternalInterrupts {
 
   /** @param output the INTR line changed; true: it is high. */
   constructor(output: (level: boolean) => void) {
-    this.master = new Pic8259(() => output(this.master.pending() >= 0));
-    this.slave = new Pic8259(() => this.master.setLine(CASCADE, this.slave.pending() >= 0));
+    this.master = new Pic8259(0x08, () => output(this.master.pending() >= 0));
+    this.slave = new Pic8259(0x70, () => this.master.setLine(CASCADE, this.slave.pending() >= 0));
     const pair = (chip: Pic8259, firstPort: number): PortDevice => ({
       firstPort,
       portCount: 2,

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { ApicBus } from '../devices/apicBus.js';
 import { SystemBus } from '../devices/bus.js';
 import { DebugExit } from '../devices/debugExit.js';
+import { InterruptLines } from '../devices/interruptLines.js';
+import { IoApic } from '../devices/ioApic.js';
 import { LocalApic } from '../devices/localApic.js';
+import { InterruptControllers8259 } from '../devices/pic8259.js';
+import { Pit8254 } from '../devices/pit8254.js';
 import { Uart16550 } from '../devices/uart16550.js';
 import { VirtualClock } from '../devices/virtualClock.js';
 
@@ -82,5 +86,98 @@ describe('ports', () => {
     assert.deepEqual(sent, [0x41]);
     bus.writePort(0xf4, 4, 0x10);
     assert.deepEqual(exits, [0x21]);
+  });
+});
+
+describe('8259 and IO-APIC', () => {
+  function makeControllers() {
+    const clock = new VirtualClock();
+    const bus = new ApicBus();
+    const pic = new InterruptControllers8259(() => undefined);
+    const apic = new LocalApic(0, clock, bus, () => undefined, pic);
+    const ioApic = new IoApic(bus);
+    const lines = new InterruptLines(pic, ioApic);
+    const writeEntry = (input: number, low: number) => {
+      ioApic.writeRegister(0, 4, BigInt(0x10 + 2 * input));
+      ioApic.writeRegister(0x10, 4, BigInt(low));
+    };
+    apic.writeRegister(0xf0, 4, 0x1ffn);
+    return { pic, apic, lines, writeEntry, ioApic };
+  }
+
+  it('the 8259s reach the processor through LINT0 only in virtual wire mode; the slave through the cascade', () => {
+    const { pic, apic, lines } = makeControllers();
+    lines.set(11, true);
+    assert.equal(apic.pendingVector(), -1);
+    apic.setVirtualWire();
+    assert.equal(apic.pendingVector(), 0x73);
+    assert.equal(apic.acknowledge(), 0x73);
+    lines.set(12, true);
+    assert.equal(apic.pendingVector(), -1, 'a lower one waits for the EOI');
+    pic.ports[1].writePort(0, 1, 0x20);
+    pic.ports[0].writePort(0, 1, 0x20);
+    assert.equal(apic.acknowledge(), 0x74);
+  });
+
+  it('an IO-APIC edge comes once; a level comes again after the EOI while its line is asserted', () => {
+    const { apic, lines, writeEntry } = makeControllers();
+    writeEntry(5, 0x45);
+    lines.set(5, true);
+    assert.equal(apic.acknowledge(), 0x45);
+    apic.endOfInterrupt();
+    assert.equal(apic.pendingVector(), -1);
+    writeEntry(14, 0x8000 | 0x46);
+    lines.set(14, true);
+    assert.equal(apic.acknowledge(), 0x46);
+    apic.endOfInterrupt();
+    assert.equal(apic.acknowledge(), 0x46);
+    lines.set(14, false);
+    apic.endOfInterrupt();
+    assert.equal(apic.pendingVector(), -1);
+  });
+
+  it('line 0, the timer, is input 2 of the IO-APIC', () => {
+    const { apic, lines, writeEntry } = makeControllers();
+    writeEntry(2, 0x50);
+    lines.set(0, true);
+    assert.equal(apic.pendingVector(), 0x50);
+  });
+});
+
+describe('8254', () => {
+  function makePit() {
+    const clock = new VirtualClock();
+    const edges: number[] = [];
+    const pit = new Pit8254(clock, { set: (level) => level && edges.push(clock.now) });
+    const [ports, control] = pit.ports;
+    const runTo = (ns: number) => {
+      while (clock.nextEvent <= ns) {
+        clock.jumpTo(clock.nextEvent);
+        clock.fireDue();
+      }
+      clock.jumpTo(ns);
+    };
+    return { edges, ports, control, runTo };
+  }
+
+  it('mode 2 interrupts at the rate of its divisor', () => {
+    const { edges, ports, runTo } = makePit();
+    ports.writePort(3, 1, 0x34);
+    ports.writePort(0, 1, 11932 & 0xff);
+    ports.writePort(0, 1, 11932 >> 8);
+    runTo(1_000_000_000);
+    assert.equal(edges.length, 99, '1,193,182 Hz / 11,932: not quite 100 times a second');
+  });
+
+  it('mode 0 of counter 2: its output, at port 61H, rises when the count is over', () => {
+    const { ports, control, runTo } = makePit();
+    control.writePort(0, 1, 1);
+    ports.writePort(3, 1, 0xb0);
+    ports.writePort(2, 1, 0x00);
+    ports.writePort(2, 1, 0x10);
+    runTo(3_400_000);
+    assert.equal(control.readPort(0, 1) & 0x20, 0);
+    runTo(3_440_000);
+    assert.equal(control.readPort(0, 1) & 0x20, 0x20);
   });
 });

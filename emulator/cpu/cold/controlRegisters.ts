@@ -10,7 +10,7 @@ import { Cold } from '../seams.js';
 import type { Failure } from './operands.js';
 import { failed, readOperand, readRegister, writeOperand, writeRegister } from './operands.js';
 import type { Check, ColdTable } from './semantics.js';
-import { all, atPrivilegeLevel0, privileged, retired } from './semantics.js';
+import { all, atPrivilegeLevel0, privileged, retired, preventable } from './semantics.js';
 
 const CONTROL_REGISTERS = [0, 2, 3, 4, 8];
 
@@ -171,10 +171,10 @@ const lmsw = privileged((processor, instruction) => {
 });
 
 /** SMSW stores CR0: 16 bits in memory, as much as the operand size in a register. */
-const smsw: ColdSemantics = {
+const smsw: ColdSemantics = preventable({
   execute: (processor, instruction) =>
     retired(writeOperand(processor, instruction, 0, readControlRegister(processor, 0))),
-};
+});
 
 const clts = privileged((processor) => {
   const { state, virtualization } = processor;

@@ -31,8 +31,8 @@ const HTT_EDX = bit(28);
 const OSXSAVE_ECX = bit(27);
 /** Leaf 7 EBX: FSGSBASE, IA32_TSC_ADJUST, SMEP, SMAP. */
 const STRUCTURED_EBX = bit(0, 1, 7, 20);
-/** Leaf 7 ECX: RDPID. */
-const STRUCTURED_ECX = bit(22);
+/** Leaf 7 ECX: UMIP, RDPID. */
+const STRUCTURED_ECX = bit(2, 22);
 /** Leaf 0x80000001. ECX: LAHF in 64-bit mode, PREFETCHW. EDX: SYSCALL, XD, 1-GByte pages, RDTSCP, Intel 64. */
 const EXTENDED_ECX = bit(0, 8);
 const EXTENDED_EDX = bit(11, 20, 26, 27, 29);

@@ -35,7 +35,7 @@ import {
   writeRegister,
 } from './operands.js';
 import type { ColdTable } from './semantics.js';
-import { all, atPrivilegeLevel0, inProtectedMode, privileged, retired } from './semantics.js';
+import { preventable, all, atPrivilegeLevel0, inProtectedMode, privileged, retired } from './semantics.js';
 
 /** Number of the segment register that an operand names. */
 const segmentIndex = (instruction: Instruction): number => {
@@ -290,12 +290,12 @@ export const segmentInstructions: ColdTable = {
   movToSegment,
   popSegment,
   loadFarPointer,
-  sgdt: storeTable('gdtr'),
-  sidt: storeTable('idtr'),
+  sgdt: preventable(storeTable('gdtr')),
+  sidt: preventable(storeTable('idtr')),
   lgdt: loadTable('gdtr'),
   lidt: loadTable('idtr'),
-  sldt: storeSelector('ldtr'),
-  str: storeSelector('tr'),
+  sldt: preventable(storeSelector('ldtr')),
+  str: preventable(storeSelector('tr')),
   lldt: loadSystemSegment(loadLdtr),
   ltr: loadSystemSegment(loadTaskRegister),
   lar,

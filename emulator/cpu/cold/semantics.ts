@@ -1,7 +1,7 @@
 /** How the tables of cold instructions are written. */
 import type { Instruction } from '../../isa/instruction.js';
 import { generalProtection, invalidOpcode } from '../fault.js';
-import { isProtectedMode, Rflags } from '../registerBits.js';
+import { Cr4, isProtectedMode, Rflags } from '../registerBits.js';
 import type { ColdOutcome, ColdSemantics, Processor } from '../seams.js';
 import { Cold } from '../seams.js';
 import type { Failure } from './operands.js';
@@ -13,6 +13,16 @@ type Execute = (processor: Processor, instruction: Instruction) => ColdOutcome;
 
 /** #GP(0) outside privilege level 0. */
 export const atPrivilegeLevel0: Check = ({ state }) => (state.cpl === 0 ? undefined : generalProtection());
+
+/** User-mode instruction prevention (SDM 3A 2.5, CR4.UMIP): #GP(0) outside privilege level 0. */
+export const unlessPrevented: Check = ({ state }) =>
+  (state.cr4 & Cr4.UMIP) !== 0n && state.cpl !== 0 ? generalProtection() : undefined;
+
+/** The same in front of an instruction's own check. */
+export const preventable = (semantics: ColdSemantics): ColdSemantics => ({
+  ...semantics,
+  check: semantics.check ? all(semantics.check, unlessPrevented) : unlessPrevented,
+});
 
 /** #UD in real-address and virtual-8086 mode: the instruction needs segmentation as protected mode has it. */
 export const inProtectedMode: Check = ({ state }) =>
