@@ -1,6 +1,5 @@
 /** All breakpoints of a session: kinds put together behind what the runner asks. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { Fault } from '../../emulator/cpu/fault.js';
 import type { WatchHit, Watchpoint, World } from '../../emulator/machine/machineTypes.js';
 import type { EntryFailure, WorldSwitch } from '../../emulator/machine/worldSwitch.js';
 import type { Debuggee } from '../debuggee/debuggee.js';
@@ -13,6 +12,8 @@ import {
   resolveLine,
 } from './codeBreakpoints.js';
 import { DataBreakpoints } from './dataBreakpoints.js';
+import { explainTripleFault } from '../explain/failure.js';
+import type { RaisedFault } from '../explain/failure.js';
 import { nameOf } from '../hypercalls/record.js';
 import type { ExitSettings } from './exitBreakpoints.js';
 import { ExitBreakpoints, withVerdict } from './exitBreakpoints.js';
@@ -63,7 +64,10 @@ export class Breakpoints implements BreakpointSet {
     const output = (text: string): void => events.onOutput(text);
     this.factory = new CodeBreakpointFactory(output);
     const nextId = (): number => this.factory.nextId();
-    this.exits = new ExitBreakpoints(nextId, output, (event) => this.hypercallName(event));
+    this.exits = new ExitBreakpoints(nextId, output, {
+      hypercall: (event) => this.hypercallName(event),
+      tripleFault: (event) => explainTripleFault(debuggee, event),
+    });
     this.data = new DataBreakpoints(nextId, output);
   }
 
@@ -167,10 +171,6 @@ export class Breakpoints implements BreakpointSet {
     return this.data.watchpoints;
   }
 
-  get observesExceptions(): boolean {
-    return this.exits.observesExceptions;
-  }
-
   atAddress(world: World, address: bigint, context: HitContext): StopCause | undefined {
     for (const breakpoint of this.byAddress[world].get(address) ?? []) {
       const { id, reason } = breakpoint;
@@ -196,8 +196,8 @@ export class Breakpoints implements BreakpointSet {
     return this.exits.wantsException(world);
   }
 
-  atException(world: World, fault: Fault, rip: bigint, context: HitContext): StopCause | undefined {
-    return this.exits.atException(world, fault, rip, context);
+  atException(raised: RaisedFault, context: HitContext): StopCause | undefined {
+    return this.exits.atException(raised, context);
   }
 
   wantsEntryFailure(): boolean {

@@ -1,19 +1,22 @@
 /** Breakpoints on VM exits, guest exceptions and refused entries: by reason, or by a filter. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { Fault } from '../../emulator/cpu/fault.js';
 import type { World } from '../../emulator/machine/machineTypes.js';
 import type { EntryFailure, WorldSwitch } from '../../emulator/machine/worldSwitch.js';
 import { ExitReason, exitReason, vmEntryRow } from '../../emulator/vmx/exitReasons.js';
 import { parseNumber, VariableError } from '../variables/numberFormat.js';
 import { explainEntryFailure } from '../explain/ends.js';
+import type { RaisedFault } from '../explain/failure.js';
 import { exceptionName } from '../explain/faults.js';
 import { Condition } from './conditions/condition.js';
 import type { ConditionTexts, Verdict } from './conditions/condition.js';
 import { exceptionFilters, FATAL, GUEST_EXCEPTIONS } from './filters.js';
 import type { HitContext, StopCause } from './types.js';
 
-/** Says more of an exit: the name of the hypercall. */
-export type DescribeExit = (event: WorldSwitch) => string | undefined;
+/** Says more of an exit: the name of the hypercall, the cause of a triple fault. */
+export interface DescribeExit {
+  hypercall(event: WorldSwitch): string | undefined;
+  tripleFault(event: WorldSwitch): string | undefined;
+}
 
 /** A breakpoint on a reason: what it depends on. */
 export interface ExitSettings extends ConditionTexts {
@@ -68,10 +71,6 @@ export class ExitBreakpoints {
     });
   }
 
-  get observesExceptions(): boolean {
-    return this.filters.has(GUEST_EXCEPTIONS);
-  }
-
   wantsSwitch(event: WorldSwitch): boolean {
     return this.of(event) !== undefined;
   }
@@ -82,12 +81,12 @@ export class ExitBreakpoints {
     if (!event.exit) return this.cause(breakpoint, context, { ...ENTRY, switch: event });
     const { reason } = event.exit;
     const isFatal = reason === ExitReason.TRIPLE_FAULT;
-    const detail = this.describe(event);
+    const detail = this.describe.hypercall(event);
     const title = `VM exit: ${exitReason(reason)?.title ?? `reason ${reason}`}${detail ? ` (${detail})` : ''}`;
     return this.cause(breakpoint, context, {
       reason: isFatal ? 'exception' : 'breakpoint',
       description: title,
-      text: isFatal ? `The guest triple-faulted at RIP 0x${event.rip.toString(16)}` : undefined,
+      text: this.describe.tripleFault(event),
       switch: event,
     });
   }
@@ -96,15 +95,15 @@ export class ExitBreakpoints {
     return world === 'guest' && this.filters.has(GUEST_EXCEPTIONS);
   }
 
-  atException(world: World, fault: Fault, rip: bigint, context: HitContext): StopCause | undefined {
+  atException(raised: RaisedFault, context: HitContext): StopCause | undefined {
     const breakpoint = this.filters.get(GUEST_EXCEPTIONS);
     if (!breakpoint) return undefined;
-    const name = exceptionName(fault.vector);
+    const name = exceptionName(raised.fault.vector);
     return this.cause(breakpoint, context, {
       reason: 'exception',
       description: `Guest exception: ${name}`,
       text: name,
-      fault: { fault, world, rip },
+      fault: raised,
     });
   }
 
@@ -153,9 +152,9 @@ function addressOf(vmcs: string | undefined): number | undefined {
   return Number(address);
 }
 
-/** A condition that cannot be evaluated stops, and the description says why. */
+/** What cannot be evaluated stops, and the description says why. */
 export function withVerdict(verdict: Verdict, cause: StopCause): StopCause | undefined {
   if (verdict === 'pass') return undefined;
   if (verdict.problem === undefined) return cause;
-  return { ...cause, description: `${cause.description ?? 'Breakpoint'}: condition ${verdict.problem}` };
+  return { ...cause, description: `${cause.description ?? 'Breakpoint'}: ${verdict.problem}` };
 }

@@ -2,6 +2,7 @@
 import type { Fault } from '../../emulator/cpu/fault.js';
 import type { WatchHit, Watchpoint, World } from '../../emulator/machine/machineTypes.js';
 import type { EntryFailure, WorldSwitch } from '../../emulator/machine/worldSwitch.js';
+import type { RaisedFault } from '../explain/failure.js';
 
 /** Why the user sees the machine stopped: what the `stopped` event says. */
 export interface StopCause {
@@ -20,7 +21,7 @@ export interface StopCause {
   readonly text?: string;
   readonly hitBreakpointIds?: readonly number[];
   /** For exceptionInfo. */
-  readonly fault?: { readonly fault: Fault; readonly world: World; readonly rip: bigint };
+  readonly fault?: RaisedFault;
   readonly entryFailure?: EntryFailure;
   readonly switch?: WorldSwitch;
 }
@@ -37,8 +38,6 @@ export interface BreakpointSet {
   /** Linear addresses where the machine must stop in a world. */
   addresses(world: World): ReadonlySet<bigint>;
   readonly watchpoints: readonly Watchpoint[];
-  /** Is any world switch, exception or entry failure of interest at all? Else there is no observer to pay for. */
-  readonly observesExceptions: boolean;
 
   atAddress(world: World, address: bigint, context: HitContext): StopCause | undefined;
   atWatch(hits: readonly WatchHit[], context: HitContext): StopCause | undefined;
@@ -46,7 +45,7 @@ export interface BreakpointSet {
   wantsSwitch(event: WorldSwitch): boolean;
   atSwitch(event: WorldSwitch, context: HitContext): StopCause | undefined;
   wantsException(world: World, fault: Fault): boolean;
-  atException(world: World, fault: Fault, rip: bigint, context: HitContext): StopCause | undefined;
+  atException(raised: RaisedFault, context: HitContext): StopCause | undefined;
   wantsEntryFailure(): boolean;
   atEntryFailure(failure: EntryFailure, context: HitContext): StopCause | undefined;
 }

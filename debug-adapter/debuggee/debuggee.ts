@@ -1,9 +1,11 @@
 /** What is debugged: the machine, the symbols of its worlds, and what world switches have told so far. */
+import type { Fault } from '../../emulator/cpu/fault.js';
 import type { Machine, TranslationContext, World } from '../../emulator/machine/machineTypes.js';
 import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
-import { ExitReason } from '../../emulator/vmx/exitReasons.js';
 import { createHypercallLog } from '../hypercalls/createLog.js';
 import type { HypercallLog } from '../hypercalls/log.js';
+import { explainTripleFault } from '../explain/failure.js';
+import type { RaisedFault } from '../explain/failure.js';
 import type { HandlersImage, OwnHypercall } from '../launch/handlersImage.js';
 import type { HostThreads } from '../launch/hostThreads.js';
 import { readHostThreads } from '../launch/hostThreads.js';
@@ -21,6 +23,10 @@ export class Debuggee {
   readonly vcpus: VcpuNumbers;
   /** The last VM exit of each VMCS: the guest's registers while the host runs. */
   readonly lastExits = new Map<number, WorldSwitch>();
+  /** The last exception that an instruction raised. */
+  lastFault: RaisedFault | undefined;
+  /** What makes this run a failed one, in words: the first triple fault of a guest, or refused VM entry. */
+  failure: string | undefined;
   /** Own handlers in the machine now; changed by a reload. */
   ownHypercalls: readonly OwnHypercall[] = [];
   private readonly rootImages: Image[] = [];
@@ -40,19 +46,19 @@ export class Debuggee {
     if (launch.handlers) this.addHandlers(launch.handlers);
   }
 
-  /** Whether a guest ended in a triple fault. */
-  get guestTripleFaulted(): boolean {
-    return [...this.lastExits.values()].some(({ exit }) => exit?.reason === ExitReason.TRIPLE_FAULT);
-  }
-
   /** Takes a world switch into the log, the counts and the last exits. */
   observe(event: WorldSwitch): void {
     if (event.exit) {
       this.lastExits.set(event.vmcs, event);
       this.vcpus.of(event.vmcs);
+      this.failure ??= explainTripleFault(this, event);
     }
     this.log.observe(event);
     this.exitCounts.observe(event);
+  }
+
+  observeException(world: World, fault: Fault, rip: bigint): void {
+    this.lastFault = { world, fault, rip, csBase: this.machine.state.csBase };
   }
 
   /** A new image of handlers joins the host's symbols; older ones stay, a thread may still be inside. */

@@ -1,4 +1,5 @@
 /** Base64 by what Node and browsers have in common. */
+import { RequestError } from '../session/requestError.js';
 
 /** Arguments that one call takes without trouble. */
 const CHUNK = 0x2000;
@@ -15,7 +16,7 @@ export function encodeBase64(bytes: Uint8Array): string {
 export function decodeBase64(text: string): Uint8Array {
   try {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  } catch (error) {
-    throw new Error('the data to write is not base64', { cause: error });
+  } catch {
+    throw new RequestError('the data to write is not base64');
   }
 }

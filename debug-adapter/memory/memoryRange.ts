@@ -4,6 +4,7 @@ import { parseReference } from '../breakpoints/reference.js';
 import type { Debuggee } from '../debuggee/debuggee.js';
 import { translationOf } from '../disassembly/codeSpace.js';
 import { withoutGeneration } from '../disassembly/instructionReference.js';
+import { RequestError } from '../session/requestError.js';
 
 /** The world and the guest of the focused frame, for references that name none. */
 export interface MemoryContext {
@@ -25,6 +26,6 @@ export function resolveMemory(
 ): MemoryRange {
   const { world, address } = parseReference(withoutGeneration(reference), context.world);
   const translation = translationOf(debuggee, world, context.vmcs);
-  if (!translation) throw new Error('no guest is there yet: its memory cannot be read');
+  if (!translation) throw new RequestError('no guest is there yet: its memory cannot be read');
   return { address: BigInt.asUintN(64, address + BigInt(offset)), translation };
 }

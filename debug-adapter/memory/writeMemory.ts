@@ -4,6 +4,7 @@ import type { Debuggee } from '../debuggee/debuggee.js';
 import { decodeBase64 } from './base64.js';
 import type { MemoryContext } from './memoryRange.js';
 import { resolveMemory } from './memoryRange.js';
+import { RequestError } from '../session/requestError.js';
 
 type WriteMemoryBody = NonNullable<DebugProtocol.WriteMemoryResponse['body']>;
 
@@ -20,7 +21,7 @@ export function writeMemory(
   const writable = machine.readLinear(address, bytes.length, translation).length;
   if (writable < bytes.length && !args.allowPartial) {
     const firstHole = (address + BigInt(writable)).toString(16);
-    throw new Error(`nothing written: there is no memory at 0x${firstHole}`);
+    throw new RequestError(`nothing written: there is no memory at 0x${firstHole}`);
   }
   return { bytesWritten: machine.writeLinear(address, bytes.subarray(0, writable), translation) };
 }

@@ -3,6 +3,7 @@ import type { MachineEnd, MachineStop, World } from '../../emulator/machine/mach
 import type { WorldSwitch } from '../../emulator/machine/worldSwitch.js';
 import type { BreakpointSet, HitContext, StopCause } from '../breakpoints/types.js';
 import type { Debuggee } from '../debuggee/debuggee.js';
+import { explainEntryFailure } from '../explain/ends.js';
 import type { Plan } from './plan.js';
 import { RepeatStart } from './repeatedString.js';
 
@@ -46,7 +47,14 @@ export class Runner {
   ) {
     const { observers } = debuggee.machine;
     observers.onWorldSwitch = (event) => this.switched(event);
-    observers.onEntryFailure = () => breakpoints.wantsEntryFailure();
+    observers.onEntryFailure = (failure) => {
+      debuggee.failure ??= explainEntryFailure(failure);
+      return breakpoints.wantsEntryFailure();
+    };
+    observers.onException = (world, fault, rip) => {
+      debuggee.observeException(world, fault, rip);
+      return breakpoints.wantsException(world, fault);
+    };
     this.breakpointsChanged();
   }
 
@@ -59,9 +67,6 @@ export class Runner {
     const { machine } = this.debuggee;
     for (const world of ['root', 'guest'] as const) this.setAddresses(world);
     machine.setWatchpoints(this.breakpoints.watchpoints);
-    machine.observers.onException = this.breakpoints.observesExceptions
-      ? (world, fault) => this.breakpoints.wantsException(world, fault)
-      : undefined;
   }
 
   /** Goes on with a plan; the answer comes through the events. */
@@ -100,6 +105,8 @@ export class Runner {
 
   private async loop(plan: Plan): Promise<void> {
     for (;;) {
+      // Before the first slice too: a client hears that its request was taken, then that the machine stopped.
+      await this.pacing.wait(0);
       const result = this.slice(plan);
       if (result) {
         this.finish(result);
@@ -110,7 +117,6 @@ export class Runner {
         this.finish({ reason: 'pause' });
         return;
       }
-      await this.pacing.wait(0);
     }
   }
 
@@ -164,15 +170,16 @@ export class Runner {
         const start = new RepeatStart(machine);
         const stop = machine.step();
         if (stop.kind !== 'budget') return this.answer(plan, stop);
-        if (plan.arrived()) return { reason: plan.reason };
-        const cause = start.isInside ? undefined : this.userBreakpointHere();
+        const complete = plan.arrived();
+        const here = start.isInside ? undefined : this.userBreakpointHere();
+        const cause = here ?? (complete ? { reason: plan.reason } : undefined);
         if (cause) return cause;
       }
     } while (plan.motion().kind === 'step' && this.pacing.now() - started < SLICE_MS);
     return undefined;
   }
 
-  /** `step` passes over breakpoints: look where it came to. */
+  /** A step, and a run after any stop, pass over the breakpoint at RIP: look where the machine came to. */
   private userBreakpointHere(): StopCause | undefined {
     const { world, state } = this.debuggee.machine;
     const address = BigInt.asUintN(64, state.csBase + state.rip);
@@ -198,12 +205,15 @@ export class Runner {
           ? breakpoints.atSwitch(stop.event, this.hitContext())
           : undefined;
         const complete = plan.wantsSwitch(stop.event) && plan.arrived();
-        return cause ?? (complete ? { reason: plan.reason } : undefined);
+        return both(cause, this.userBreakpointHere()) ?? (complete ? { reason: plan.reason } : undefined);
       }
       case 'watchpoint':
-        return breakpoints.atWatch(stop.hits, this.hitContext());
-      case 'exception':
-        return breakpoints.atException(stop.world, stop.fault, stop.rip, this.hitContext());
+        return both(breakpoints.atWatch(stop.hits, this.hitContext()), this.userBreakpointHere());
+      case 'exception': {
+        const { world, fault, rip } = stop;
+        const { csBase } = this.debuggee.machine.state;
+        return breakpoints.atException({ world, fault, rip, csBase }, this.hitContext());
+      }
       case 'entryFailure':
         return breakpoints.atEntryFailure(stop.failure, this.hitContext());
       case 'idle':
@@ -217,4 +227,13 @@ export class Runner {
     const factor = milliseconds > 0 ? Math.min(2, Math.max(0.25, SLICE_MS / milliseconds)) : 2;
     this.budget = Math.round(Math.min(MOST_BUDGET, Math.max(LEAST_BUDGET, this.budget * factor)));
   }
+}
+
+/** What stopped the machine, and a breakpoint on the instruction that comes next. */
+function both(cause: StopCause | undefined, here: StopCause | undefined): StopCause | undefined {
+  if (!cause || !here) return cause ?? here;
+  return {
+    ...cause,
+    hitBreakpointIds: [...(cause.hitBreakpointIds ?? []), ...(here.hitBreakpointIds ?? [])],
+  };
 }

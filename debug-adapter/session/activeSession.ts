@@ -83,7 +83,7 @@ export class ActiveSession {
     const { arguments: args, host } = this.debuggee.launch;
     if (!args.stopOnEntry) this.resume(runFreely);
     else if (host) this.resume(runToEntry(this.debuggee));
-    else this.stopped({ reason: 'entry' });
+    else void this.services.pacing.wait(0).then(() => this.stopped({ reason: 'entry' }));
   }
 
   resume(plan: Plan): void {
@@ -104,8 +104,10 @@ export class ActiveSession {
 
   /** The user changed a register, memory or a VMCS field: what was shown is void. */
   valueChanged(): void {
+    const pcBefore = this.stacks.topOf(this.stacks.currentThread.id)?.pc;
     this.stacks.refresh();
-    this.outbox.event('invalidated', { areas: ['variables'] });
+    const isElsewhere = this.stacks.topOf(this.stacks.currentThread.id)?.pc !== pcBefore;
+    this.outbox.event('invalidated', { areas: isElsewhere ? ['stacks', 'variables'] : ['variables'] });
   }
 
   /** Something was written to the machine: what was shown of it is void. */
@@ -157,7 +159,8 @@ export class ActiveSession {
     for (const waiter of this.stopWaiters.splice(0)) waiter();
     if (this.closed) return;
     this.console.flush();
-    const status = exitStatus(end, this.debuggee.guestTripleFaulted);
+    const { failure } = this.debuggee;
+    const status = exitStatus(end, failure !== undefined);
     const message = explainEnd(end);
     if (status === undefined) {
       // What went wrong stays to be looked at: registers, stack, VMCS.
@@ -165,9 +168,10 @@ export class ActiveSession {
       this.stopped({ reason: 'exception', description: 'Machine stopped', text: message });
       return;
     }
-    this.activity.stopped();
+    this.activity.ended();
     this.console.end();
     this.outbox.event('output', { category: 'console', output: `${message}.\n` });
+    if (failure !== undefined) this.outbox.event('output', { category: 'stderr', output: `${failure}\n` });
     this.outbox.event('exited', { exitCode: status });
     this.outbox.event('terminated', {});
   }

@@ -35,6 +35,11 @@ export class Activity {
     this.nameThreads();
   }
 
+  /** Nobody looks at the threads of a machine that is over. */
+  ended(): void {
+    this.send(false);
+  }
+
   private send(running: boolean): void {
     this.lastMs = this.pacing.now();
     const { machine, log, exitCounts } = this.debuggee;

@@ -2,7 +2,8 @@
 import { dataBreakpointInfo } from '../breakpoints/dataBreakpoints.js';
 import { disassemble } from '../disassembly/disassemble.js';
 import { explainEnd, explainEntryFailure } from '../explain/ends.js';
-import { exceptionName, explainFaultAt } from '../explain/faults.js';
+import { explainRaisedFault } from '../explain/failure.js';
+import { exceptionName } from '../explain/faults.js';
 import { reloadHandlers } from '../handlers/reload.js';
 import { readMemory } from '../memory/readMemory.js';
 import { writeMemory } from '../memory/writeMemory.js';
@@ -10,6 +11,7 @@ import { runFreely } from '../runner/plan.js';
 import type { Granularity } from '../stepping/stepper.js';
 import { completions } from '../variables/completions.js';
 import { evaluate } from '../variables/evaluate.js';
+import { isAssignable } from '../variables/registerExpression.js';
 import { scopesOf } from '../variables/scopes.js';
 import { setExpression, setVariable } from '../variables/setVariable.js';
 import type { FrameContext } from '../variables/frameContext.js';
@@ -111,7 +113,11 @@ export const sessionRequests: Handlers = {
     session.valueChanged();
     return body;
   },
-  evaluate: (session, args) => evaluate(args, frameContext(session, args.frameId), session.store),
+  evaluate: (session, args) => {
+    const body = evaluate(args, frameContext(session, args.frameId), session.store);
+    if (!isAssignable(args.expression)) session.valueChanged();
+    return body;
+  },
   completions: (session, args) => ({
     targets: completions(args, session.runner.running ? undefined : frameContext(session, args.frameId)),
   }),
@@ -169,20 +175,17 @@ function exceptionInfo({ lastCause, debuggee }: ActiveSession): Requests['except
     };
   }
   if (lastCause?.fault) {
-    const { fault, world, rip } = lastCause.fault;
     return {
-      exceptionId: exceptionName(fault.vector),
-      description: explainFaultAt(fault, world, rip),
+      exceptionId: exceptionName(lastCause.fault.fault.vector),
+      description: explainRaisedFault(debuggee, lastCause.fault),
       breakMode: 'always',
     };
   }
   if (ended) return { exceptionId: ended.kind, description: explainEnd(ended), breakMode: 'always' };
-  if (lastCause?.text)
-    return {
-      exceptionId: lastCause.description ?? lastCause.reason,
-      description: lastCause.text,
-      breakMode: 'always',
-    };
+  if (lastCause?.text) {
+    const exceptionId = lastCause.description ?? lastCause.reason;
+    return { exceptionId, description: lastCause.text, breakMode: 'always' };
+  }
   throw new RequestError('the machine did not stop at an exception');
 }
 

@@ -5,6 +5,7 @@ import { codeSpaceOfFrame } from '../disassembly/codeSpace.js';
 import type { CodeFrame } from '../stack/frame.js';
 import type { Listing } from './listing.js';
 import { createListing } from './listing.js';
+import { RequestError } from '../session/requestError.js';
 
 /** Where a stack frame is, as the protocol says it. */
 export interface FramePlace {
@@ -45,11 +46,11 @@ export class Sources {
     const reference = args.source?.sourceReference ?? args.sourceReference;
     if (reference > 0) {
       const listing = this.listings[reference - 1];
-      if (!listing) throw new Error('this disassembly belongs to a session that is over');
+      if (!listing) throw new RequestError('this disassembly belongs to a session that is over');
       return { content: listing.text, mimeType: LISTING_MIME_TYPE };
     }
     const path = args.source?.path ?? args.source?.name ?? 'this source';
-    throw new Error(`${path} is not on this machine`);
+    throw new RequestError(`${path} is not on this machine`);
   }
 
   /** The `loadedSources` request: files of all images, without the compiler's own. */

@@ -13,15 +13,16 @@ import { unwindWorld } from './unwind.js';
 const CS_L = 1 << 13;
 const EFER_LMA = 1n << 10n;
 
+type NextId = () => number;
+
 /** Stacks are made when asked for and kept until the machine goes on. */
 export class Stacks {
   private readonly frames = new Map<number, Frame>();
   private readonly stacks = new Map<number, readonly Frame[]>();
   private threadList: readonly DebugThread[] | undefined;
+  /** Ids of a thread's frames, innermost first: they stay while the machine does. */
+  private readonly ids = new Map<number, number[]>();
   private lastId = 0;
-  /** By thread the ids of its frames before a value was changed, innermost first. */
-  private readonly earlierIds = new Map<number, readonly number[]>();
-  private reusedIds: number[] = [];
 
   constructor(private readonly debuggee: Debuggee) {}
 
@@ -29,15 +30,17 @@ export class Stacks {
   invalidate(): void {
     this.frames.clear();
     this.stacks.clear();
-    this.earlierIds.clear();
+    this.ids.clear();
     this.threadList = undefined;
   }
 
-  /** The user changed a value: frames are made anew, with the ids that the client goes on to use. */
+  /** A value was changed while the machine stands: what was shown is made anew, with the same ids. */
   refresh(): void {
-    const ids = [...this.stacks].map(([threadId, frames]) => [threadId, frames.map(({ id }) => id)] as const);
-    this.invalidate();
-    for (const [threadId, ofThread] of ids) this.earlierIds.set(threadId, ofThread);
+    const shown = [...this.stacks.keys()];
+    this.frames.clear();
+    this.stacks.clear();
+    this.threadList = undefined;
+    for (const threadId of shown) this.of(threadId);
   }
 
   get threads(): readonly DebugThread[] {
@@ -51,7 +54,6 @@ export class Stacks {
   }
 
   frame(id: number): Frame | undefined {
-    for (const [threadId, ids] of this.earlierIds) if (ids.includes(id)) this.of(threadId);
     return this.frames.get(id);
   }
 
@@ -60,9 +62,7 @@ export class Stacks {
     let stack = this.stacks.get(threadId);
     if (!stack) {
       const thread = this.threads.find(({ id }) => id === threadId);
-      this.reusedIds = [...(this.earlierIds.get(threadId) ?? [])];
       stack = thread ? this.build(thread) : [];
-      this.reusedIds = [];
       for (const frame of stack) this.frames.set(frame.id, frame);
       this.stacks.set(threadId, stack);
     }
@@ -90,23 +90,31 @@ export class Stacks {
     );
   }
 
-  private readonly nextId = (): number => this.reusedIds.shift() ?? ++this.lastId;
+  private idsOf(threadId: number): NextId {
+    const known = this.ids.get(threadId) ?? [];
+    this.ids.set(threadId, known);
+    let index = 0;
+    return () => (known[index++] ??= ++this.lastId);
+  }
 
   private build(thread: DebugThread): Frame[] {
     const { machine } = this.debuggee;
-    if (thread.isCurrent && machine.world === 'guest') return this.guestFrames(thread, machine.currentVmcs!);
+    const nextId = this.idsOf(thread.id);
+    if (thread.isCurrent && machine.world === 'guest') {
+      return this.guestFrames(thread, machine.currentVmcs!, nextId);
+    }
     const host = thread.isCurrent
-      ? this.currentHostFrames(thread)
-      : this.sleepingHostFrames(thread.hostThread!, thread.id);
+      ? this.currentHostFrames(thread, nextId)
+      : this.sleepingHostFrames(thread.hostThread!, thread.id, nextId);
     const exit = thread.vmcs === undefined ? undefined : this.debuggee.lastExits.get(thread.vmcs);
     if (!exit?.exit || thread.vmcs === undefined) return host;
     const { reason } = exit.exit;
     const name = `VM exit: ${exitReason(reason)?.title ?? `reason ${reason}`}`;
-    const label: Frame = { kind: 'label', id: this.nextId(), threadId: thread.id, name };
-    return [...host, label, ...this.guestFrames(thread, thread.vmcs)];
+    const label: Frame = { kind: 'label', id: nextId(), threadId: thread.id, name };
+    return [...host, label, ...this.guestFrames(thread, thread.vmcs, nextId)];
   }
 
-  private currentHostFrames(thread: DebugThread): CodeFrame[] {
+  private currentHostFrames(thread: DebugThread, nextId: NextId): CodeFrame[] {
     const { machine } = this.debuggee;
     const { csAccess, efer } = machine.state;
     return unwindWorld(
@@ -120,11 +128,11 @@ export class Stacks {
         registers: currentRegisters(machine),
         writable: true,
       },
-      this.nextId,
+      nextId,
     );
   }
 
-  private guestFrames(thread: DebugThread, vmcs: number): CodeFrame[] {
+  private guestFrames(thread: DebugThread, vmcs: number, nextId: NextId): CodeFrame[] {
     const { machine } = this.debuggee;
     const runs = thread.isCurrent && machine.world === 'guest';
     const field = (encoding: number): bigint => machine.readVmcs(vmcs, encoding) ?? 0n;
@@ -141,12 +149,12 @@ export class Stacks {
         registers: runs ? currentRegisters(machine) : guestRegisters(this.debuggee, vmcs),
         writable: true,
       },
-      this.nextId,
+      nextId,
     );
   }
 
   /** The host stack of a thread that is not on the processor, from what its switch saved. */
-  private sleepingHostFrames(thread: HostThread, threadId: number): CodeFrame[] {
+  private sleepingHostFrames(thread: HostThread, threadId: number, nextId: NextId): CodeFrame[] {
     const saved: Readonly<Record<string, bigint>> = thread.saved;
     const registers: NamedRegisters = {
       read: (name) => (name in saved ? { value: saved[name], bits: 64 } : undefined),
@@ -163,13 +171,13 @@ export class Stacks {
         registers,
         writable: false,
       },
-      this.nextId,
+      nextId,
     );
   }
 
   /** The function that a sleeping thread called to sleep: the outermost frame of the host's scheduler. */
   private blockedIn(thread: HostThread): string | undefined {
-    const frames = this.sleepingHostFrames(thread, thread.vcpuId + 1);
+    const frames = this.sleepingHostFrames(thread, thread.vcpuId + 1, () => 0);
     return sleepingFunction(frames)?.name;
   }
 }

@@ -16,7 +16,8 @@ export type Granularity = 'line' | 'instruction';
 export interface StepTarget {
   readonly id: number;
   readonly label: string;
-  readonly address: bigint;
+  /** Asked when it is chosen: handlers may have been reloaded since it was offered. */
+  readonly address: () => bigint;
 }
 
 export class Stepper {
@@ -31,7 +32,7 @@ export class Stepper {
 
   stepIn(threadId: number, granularity: Granularity, target?: StepTarget): Plan {
     if (!target) return this.step(threadId, granularity, true);
-    const destination = { world: 'root', address: target.address, stackAbove: 0n } as const;
+    const destination = { world: 'root', address: target.address(), stackAbove: 0n } as const;
     return runTo(this.debuggee, this.ownerOf(threadId), destination);
   }
 
@@ -55,14 +56,17 @@ export class Stepper {
     const owner = this.ownerOf(frame.threadId);
     const host = this.debuggee.launch.host?.debugInfo;
     if (!host || frame.world !== 'guest' || !this.isAtHypercall(frame, owner)) return [];
-    const handler = exitHandler(this.debuggee, ExitReason.VMCALL);
-    const addresses = [handler, host.functionsNamed('kvm_emulate_hypercall')[0]?.low, this.ownHandler(frame)];
-    return addresses.flatMap((low, id) => {
+    const functions = [
+      () => exitHandler(this.debuggee, ExitReason.VMCALL),
+      () => host.functionsNamed('kvm_emulate_hypercall')[0]?.low,
+      () => this.ownHandler(frame),
+    ];
+    return functions.flatMap((find, id) => {
+      const low = find();
       const name =
         low === undefined ? undefined : this.debuggee.imageAt('root', low)?.debugInfo.functionAt(low)?.name;
-      return low === undefined || name === undefined
-        ? []
-        : [{ id, label: name, address: bodyOf(this.debuggee, 'root', low) }];
+      if (low === undefined || name === undefined) return [];
+      return [{ id, label: name, address: () => bodyOf(this.debuggee, 'root', find() ?? low) }];
     });
   }
 

@@ -71,7 +71,7 @@ describe('VM entries and accesses to the VMCS', () => {
     const breakpoints = new ExitBreakpoints(
       () => 1,
       () => undefined,
-      () => undefined,
+      { hypercall: () => undefined, tripleFault: () => undefined },
     );
     const context = { evaluate: () => 1n, format: () => '' };
     machine.observers.onWorldSwitch = (event) => {

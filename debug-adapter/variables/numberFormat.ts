@@ -1,4 +1,5 @@
 /** How numbers are shown and read: hexadecimal unless the user asks for decimal. */
+import { RequestError } from '../session/requestError.js';
 
 export type NumberFormat = 'hex' | 'decimal';
 
@@ -10,7 +11,7 @@ export const formatNumber = (value: bigint | number, format: NumberFormat): stri
   format === 'hex' ? hex(value) : value.toString();
 
 /** A request that cannot be served; the message is for the user. */
-export class VariableError extends Error {
+export class VariableError extends RequestError {
   constructor(message: string) {
     super(message);
     this.name = 'VariableError';

@@ -106,16 +106,30 @@ interface GeneralRegisters {
 
 const generalIndex = (name: string): number => GENERAL_REGISTERS.indexOf(name as GeneralRegister);
 
+/** The processor's general registers but RSP, which a VM exit loads. */
+function processorRegisters({ state }: Machine): GeneralRegisters {
+  const isShared = (name: string): boolean => generalIndex(name) >= 0 && name !== 'rsp';
+  const registers = state as unknown as Record<string, bigint>;
+  return {
+    read: (name) => (isShared(name) ? registers[name] : undefined),
+    write(name, value) {
+      if (!isShared(name)) return false;
+      registers[name] = value;
+      return true;
+    },
+  };
+}
+
 /** General registers of a guest that does not run; RSP is in the VMCS. */
 function savedGeneralRegisters(debuggee: Debuggee, vmcs: number): GeneralRegisters {
   const { machine } = debuggee;
   const exit = debuggee.lastExits.get(vmcs);
   const hostThreads = debuggee.hostThreads;
   const thread = hostThreads?.threads.find((candidate) => candidate.vmcs === vmcs);
-  const isSaving =
-    exit !== undefined &&
-    thread?.index === hostThreads?.current &&
-    machine.position - exit.position < SAVE_INSTRUCTIONS;
+  const isCurrent = exit !== undefined && thread?.index === hostThreads?.current;
+  // Not one instruction of the host is executed: the processor still has them.
+  if (isCurrent && machine.position === exit.position) return processorRegisters(machine);
+  const isSaving = isCurrent && machine.position - exit.position < SAVE_INSTRUCTIONS;
   if (!thread || thread.guestRegisters === 0n || isSaving) {
     return { read: (name) => exit?.registers[generalIndex(name)], write: () => false };
   }
