@@ -1,11 +1,28 @@
 /** This emulator, in a process of its own, with nobody debugging. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 import type { GuestWidth } from '../rows.js';
 import type { Peer } from './peer.js';
 
-const runner = fileURLToPath(new URL('hyperstepRunner.ts', import.meta.url));
+const source = fileURLToPath(new URL('hyperstepRunner.ts', import.meta.url));
+
+/** The runner as users get the emulator: one file, made as scripts/build.mjs makes them. Answers its path. */
+function buildRunner(folder: string): string {
+  const outfile = join(folder, 'hyperstepRunner.cjs');
+  if (!existsSync(outfile)) {
+    buildSync({
+      entryPoints: [source],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+    });
+  }
+  return outfile;
+}
 
 export const hyperstep = (width: GuestWidth): Peer => ({
   name: width === 64 ? 'hyperstep' : 'hyperstep-32',
@@ -24,6 +41,6 @@ export const hyperstep = (width: GuestWidth): Peer => ({
         modules: program.modules.map(({ name }) => name),
       }),
     );
-    return { command: process.execPath, args: ['--import', 'tsx', runner, plan], folder: process.cwd() };
+    return { command: process.execPath, args: [buildRunner(folder), plan], folder };
   },
 });

@@ -104,8 +104,10 @@ function suitsWish(form: InstructionForm, { encoding }: EncodingWish): boolean {
 }
 
 /** Of encodings of one length GNU as takes the sign-extended byte, and FMA4's form with the register in the immediate first. */
-const isPreferred = ({ form: { kinds } }: Match): boolean =>
-  kinds.some((kind) => kind.startsWith('imm8sex')) || /_is4$/.test(kinds[2] ?? '');
+const isPreferred = ({ form: { kinds, mnemonic } }: Match): boolean => {
+  const isXop = mnemonic === 'vpcmov' || mnemonic === 'vpperm';
+  return kinds.some((kind) => kind.startsWith('imm8sex')) || /_is4$/.test(kinds[isXop ? 3 : 2] ?? '');
+};
 
 function matchesOf(
   meaning: MnemonicMeaning,

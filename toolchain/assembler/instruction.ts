@@ -170,7 +170,10 @@ function parseInstruction(text: string, mode: InstructionMode): ParsedInstructio
       position += pseudo[0].length;
       continue;
     }
-    const word = /^\s*((?:rex\.)?[A-Za-z]\w*)(?:\.(s|d8|d32)\b)?(,(?:p[nt])\b)?/i.exec(rest);
+    const word =
+      /^\s*((?:rex\.)?[A-Za-z]\w*(?:-(?:rng|ecb|cbc|ctr|cfb|ofb)\b)?)(?:\.(s|d8|d32)\b)?(,(?:p[nt])\b)?/i.exec(
+        rest,
+      );
     if (!word) throw new AssemblyError(`expected an instruction, found '${rest.trim()}'`, position);
     const name = word[1].toLowerCase();
     const end = position + word[0].length;
@@ -309,11 +312,14 @@ function withPrefixes({ bytes, fixups }: Encoding, prefixes: readonly number[]):
   let legacyEnd = 0;
   while (bytes[legacyEnd] in PREFIX_ORDER) legacyEnd++;
   if (prefixes.length === 0 && legacyEnd < 2) return { bytes, fixups };
-  const legacy = [...prefixes.filter((byte) => !isRex(byte)), ...bytes.subarray(0, legacyEnd)];
+  const own = bytes.subarray(0, legacyEnd);
+  // A repeat prefix that is part of the instruction may be written too.
+  const isOwn = (byte: number): boolean => (byte === 0xf2 || byte === 0xf3) && own.includes(byte);
+  const legacy = [...prefixes.filter((byte) => !isRex(byte) && !isOwn(byte)), ...own];
   legacy.sort((left, right) => PREFIX_ORDER[left] - PREFIX_ORDER[right]);
   const all = Uint8Array.from([...legacy, ...prefixes.filter(isRex), ...bytes.subarray(legacyEnd)]);
   return {
     bytes: all,
-    fixups: fixups.map((fixup) => ({ ...fixup, offset: fixup.offset + prefixes.length })),
+    fixups: fixups.map((fixup) => ({ ...fixup, offset: fixup.offset + all.length - bytes.length })),
   };
 }

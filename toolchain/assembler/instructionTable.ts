@@ -38,10 +38,10 @@ export type OperandKindName = keyof typeof OpCodeOperandKind;
 
 /** Forms that GNU as does not know, or knows under another name. */
 const UNUSED_FORMS =
-  /^(Ud0_|.*_0FB|Reservednop|Loadall|Cmpxchg486|Xbts|Ibts|Umov|Jmpe|MVEX_|D3NOW_|Fstpnce|Nopw$|Nopq$|Undoc|Sal_|.*_D[0-9A-F]{3}$|Fstp_sti_D|Ftstp|Femms_|Rdm$|Altinst)/;
+  /^((VEX_V)?[Pp]?movmsk(ps|pd|b)_r64_|(VEX_)?V?[Mm]ovmskp[sd]_r64_|.*_0FB|Reservednop|Loadall|Cmpxchg486|Xbts|Ibts|Umov|Jmpe|MVEX_|Fstpnce|Nopw$|Nopq$|Undoc|Sal_|.*_D[0-9A-F]{3}$|Fstp_sti_D|Ftstp|Rdm$|Altinst)/;
 
 /** VEX forms of instructions that came with EVEX first: GNU as wants `{vex}` before them. */
-const VEX_ONLY_ON_DEMAND = /^VEX_Vp(dpbusds?|dpwssds?|madd52[lh]uq)_/;
+const VEX_ONLY_ON_DEMAND = /^VEX_V(pdpbusds?|pdpwssds?|pmadd52[lh]uq|cvtneps2bf16)_/;
 
 /** AT&T syntax names these the other way round when the destination is %st(i); GNU as keeps that ("AT&T Mnemonic versus Intel Mnemonic"). */
 const REVERSED_FLOATS: Readonly<Record<string, string>> = {

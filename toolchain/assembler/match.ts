@@ -26,6 +26,8 @@ const SELECTOR = /^(lldt|ltr|verr|verw|lmsw|lkgs|sldt|str|smsw)$/;
 /** Their registers are implied; AT&T syntax may write them. */
 const WRITABLE_IMPLIED =
   /^(monitorx?|mwaitx?|vmrun|vmload|vmsave|clzero|skinit|invlpga|invlpgb|pvalidate|psmash|rmp\w+|tpause|umwait)$/;
+/** They make a mask of some bits, whatever the width of the register is. */
+const MASK_SOURCE = /^v?(movmskp[sd]|pmovmskb)$/;
 const STACK_WIDTH = /^(push|pop|ret|leave|enter|call|jmp)$/;
 const TABLE_REGISTER = /^[sl][gi]dt$/;
 const COMMUTES = /^(test|xchg)$/;
@@ -162,7 +164,9 @@ export function fillForm(
     !form.isFar &&
     !namesWidth(form)
   ) {
-    if (form.suffixBits !== 0 && form.suffixBits !== bits) return undefined;
+    const [first] = operands;
+    const isNamed = first?.kind === 'register' && registerBits(first.register) === form.suffixBits;
+    if (form.suffixBits !== 0 && form.suffixBits !== bits && !isNamed) return undefined;
   }
   const filled = withImplied(form, given, bits);
   if (!filled || isNopInDisguise(form, filled, bits)) return undefined;
@@ -294,6 +298,8 @@ function fitsRegister(form: InstructionForm, kind: OperandKindName, register: Re
       registerBits(register) === generalWidth(kind)
     );
   }
+  // The masks are short, so GNU as leaves REX.W out.
+  if (MASK_SOURCE.test(form.mnemonic) && kind === 'r32_reg' && RegisterExt.isGPR64(register)) return true;
   // A selector's store clears the upper bits: GNU as leaves REX.W out.
   if (isSelectorStore(form) && kind === 'r32_or_mem' && RegisterExt.isGPR64(register)) return true;
   return REGISTER_CLASS[kind.split('_')[0]]?.(register) ?? false;

@@ -100,6 +100,20 @@ const ALIASES: Readonly<Record<string, string>> = {
   retn: 'ret',
   movdir64: 'movdir64b',
   endbr: 'endbr64',
+  pcmpestrmq: 'pcmpestrm64',
+  pcmpestriq: 'pcmpestri64',
+  vpcmpestrmq: 'vpcmpestrm64',
+  vpcmpestriq: 'vpcmpestri64',
+  pcmpestrml: 'pcmpestrm',
+  pcmpestril: 'pcmpestri',
+  vpcmpestrml: 'vpcmpestrm',
+  vpcmpestril: 'vpcmpestri',
+  'xstore-rng': 'xstore',
+  'xcrypt-ecb': 'xcryptecb',
+  'xcrypt-cbc': 'xcryptcbc',
+  'xcrypt-ctr': 'xcryptctr',
+  'xcrypt-cfb': 'xcryptcfb',
+  'xcrypt-ofb': 'xcryptofb',
 };
 
 /** String instructions without a suffix take it from the accumulator or from `ins`/`outs` forms. */
@@ -141,6 +155,7 @@ const AVX_PREDICATE_ALIASES: Readonly<Record<string, number>> = {
   true_uq: 15,
 };
 const INTEGER_PREDICATES = ['eq', 'lt', 'le', '', 'neq', 'nlt', 'nle'];
+const XOP_PREDICATES = ['lt', 'le', 'gt', 'ge', 'eq', 'neq', 'false', 'true'];
 const CARRYLESS_PREDICATES: Readonly<Record<string, number>> = {
   lqlq: 0x00,
   hqlq: 0x01,
@@ -150,7 +165,7 @@ const CARRYLESS_PREDICATES: Readonly<Record<string, number>> = {
 
 /** Comparison and carry-less multiplication names that hold their immediate. */
 function predicateMeaning(name: string): MnemonicMeaning | undefined {
-  const scalar = /^(v?)cmp([a-z_]+?)(ps|pd|ss|sd)$/.exec(name);
+  const scalar = /^(v?)cmp([a-z_]+?)(ps|pd|ss|sd|ph|sh)$/.exec(name);
   if (scalar) {
     const names = scalar[1] ? AVX_PREDICATES : SSE_PREDICATES;
     const index = names.indexOf(scalar[2]);
@@ -161,6 +176,8 @@ function predicateMeaning(name: string): MnemonicMeaning | undefined {
   if (integer && integer[1] && INTEGER_PREDICATES.includes(integer[1])) {
     return { mnemonic: `vpcmp${integer[2]}`, predicate: INTEGER_PREDICATES.indexOf(integer[1]) };
   }
+  const xop = /^vpcom(lt|le|gt|ge|eq|neq|false|true)(u?[bwdq])$/.exec(name);
+  if (xop) return { mnemonic: `vpcom${xop[2]}`, predicate: XOP_PREDICATES.indexOf(xop[1]) };
   const carryless = /^(v?)pclmul(lqlq|hqlq|lqhq|hqhq)dq$/.exec(name);
   if (carryless)
     return { mnemonic: `${carryless[1]}pclmulqdq`, predicate: CARRYLESS_PREDICATES[carryless[2]] };
@@ -289,6 +306,24 @@ const INTEL_ALIASES: Readonly<Record<string, string>> = {
   retf: 'retf@32',
   retfw: 'retf@16',
   retfq: 'retf@64',
+  retw: 'ret@16',
+  retq: 'ret@64',
+  pushw: 'push@16',
+  popw: 'pop@16',
+  enterw: 'enter@16',
+  leavew: 'leave@16',
+  sysretd: 'sysret',
+  sysexitd: 'sysexit',
+  pcmpestrmq: 'pcmpestrm64',
+  pcmpestriq: 'pcmpestri64',
+  vpcmpestrmq: 'vpcmpestrm64',
+  vpcmpestriq: 'vpcmpestri64',
+  'xstore-rng': 'xstore',
+  'xcrypt-ecb': 'xcryptecb',
+  'xcrypt-cbc': 'xcryptcbc',
+  'xcrypt-ctr': 'xcryptctr',
+  'xcrypt-cfb': 'xcryptcfb',
+  'xcrypt-ofb': 'xcryptofb',
   loopz: 'loope',
   loopnz: 'loopne',
   fcmovae: 'fcmovnb',

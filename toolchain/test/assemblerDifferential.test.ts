@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { assemble } from '../assembler/assemble.js';
 import { ElfFile } from '../elf/elfFile.js';
-import { ATT, INTEL, compareInstructions, uniqueInstructions } from './gnu/instructions.js';
+import {
+  ATT,
+  INTEL,
+  compareInstructions,
+  uniqueInstructions,
+  uniqueInstructionsIn,
+} from './gnu/instructions.js';
+import { everyInstruction } from './gnu/everyInstruction.js';
 import type { Bits } from './gnu/instructions.js';
 
 const hasTools = ['as', 'ld', 'objdump', 'objcopy', 'nm'].every(
@@ -105,6 +112,10 @@ describe('assembler against GNU as', function () {
       if (!binary || !existsSync(binary)) return this.skip();
       checkLines(sample(binary, count, syntax), 64, 3000, syntax);
     });
+  }
+  for (const syntax of [ATT, INTEL]) {
+    it(`one of every instruction, ${syntax.name}`, () =>
+      checkLines(uniqueInstructionsIn(everyInstruction(), folder, syntax), 64, 6500, syntax));
   }
   it('system, VMX, SVM and odd instructions in 64-bit mode', () => checkLines(SYSTEM_INSTRUCTIONS, 64, 500));
   it('the same in 32-bit mode', () => checkLines(SYSTEM_INSTRUCTIONS, 32, 250));

@@ -18,8 +18,19 @@ const ASSEMBLED_AT_ONCE = 50_000;
 
 /** The different instructions of a binary as objdump prints them; jumps and calls to addresses are left out. */
 export function uniqueInstructions(binary: string, syntax: Syntax = ATT): string[] {
+  return disassembled(['-d', binary], syntax);
+}
+
+/** The same for code without a file format around it. */
+export function uniqueInstructionsIn(code: Uint8Array, folder: string, syntax: Syntax = ATT): string[] {
+  const file = path.join(folder, 'code.bin');
+  writeFileSync(file, code);
+  return disassembled(['-D', '-b', 'binary', '-m', 'i386:x86-64', file], syntax);
+}
+
+function disassembled(args: readonly string[], syntax: Syntax): string[] {
   const flavour = syntax.name === 'intel' ? ['-M', 'intel'] : [];
-  const listing = execFileSync('objdump', ['-d', '--no-show-raw-insn', '-w', ...flavour, binary], {
+  const listing = execFileSync('objdump', ['--no-show-raw-insn', '-w', ...flavour, ...args], {
     encoding: 'latin1',
     maxBuffer: 1 << 30,
   });
@@ -32,7 +43,9 @@ export function uniqueInstructions(binary: string, syntax: Syntax = ATT): string
       .replace(/#.*|<[^>]*>/g, '')
       .trim();
     const isBranch =
-      /^((bnd|notrack|cs|ds|data16) )*(j\w+(,p[nt])?|call\w?|loop\w*|xbegin)\s+(0x)?[0-9a-f]+$/.test(text);
+      /^((bnd|notrack|cs|ds|data16|rex\S*) )*(j\w+(,p[nt])?|call\w?|loop\w*|xbegin)\s+(0x)?[0-9a-f]+$/.test(
+        text,
+      );
     if (text !== '' && !isBranch && !/^\.byte|\(bad\)/.test(text)) unique.add(text);
   }
   return [...unique];
