@@ -35,8 +35,8 @@ export class Watchpoints {
     this.pages.clear();
     this.found.length = 0;
     for (const { address, length, access } of watchpoints) {
-      const withheld =
-        access === 'read' ? Access.READ : access === 'write' ? Access.WRITE : Access.READ | Access.WRITE;
+      // An instruction that reads and writes an operand is checked against the tag for writes alone.
+      const withheld = access === 'write' ? Access.WRITE : Access.READ | Access.WRITE;
       const last = BigInt.asUintN(64, address + BigInt(Math.max(length, 1) - 1)) >> 12n;
       for (let page = address >> 12n; page <= last; page++) {
         const key = Number(page);
