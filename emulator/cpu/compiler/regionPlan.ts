@@ -2,7 +2,7 @@
 import { isInstruction } from '../../isa/decoder.js';
 import type { Instruction } from '../../isa/instruction.js';
 import type { Block, LinearPage } from '../interpreter/blocks.js';
-import { BlockBuilding, eventOf, FALLS_THROUGH, isBranch } from '../interpreter/blocks.js';
+import { BlockBuilding, eventOf, FALLS_THROUGH, isBranch } from '../interpreter/blockBuilding.js';
 import { field, Handler } from '../interpreter/record.js';
 import type { CodeMode } from '../interpreter/shapeOf.js';
 import { semanticsName, shapeOf } from '../interpreter/shapeOf.js';

@@ -2,23 +2,22 @@
  * Predecoded blocks by where their code lies: physical page, linear page, mode and breakpoint world. A direct link
  * leads only to a block of the same linear page; everything else goes through the jump cache.
  */
-import type { Decoded } from '../../isa/decoder.js';
-import { decode, isInstruction } from '../../isa/decoder.js';
+import { isInstruction } from '../../isa/decoder.js';
 import type { Instruction } from '../../isa/instruction.js';
-import type { Fault } from '../fault.js';
-import { generalProtection, invalidOpcode } from '../fault.js';
+import { invalidOpcode } from '../fault.js';
 import { regionRecord } from '../compiler/regionLayout.js';
 import { region } from '../layout.js';
-import { branches } from '../semantics/semantics.js';
 import type { EngineHooks, MemorySystem } from '../seams.js';
 import type { LinearMemory } from '../state.js';
+import { PAGE_SIZE as PAGE } from '../state.js';
+import type { CodeLocation, RecordEvent } from './blockBuilding.js';
+import { BlockBuilding, eventOf, FALLS_THROUGH, isBranch, joined } from './blockBuilding.js';
 import { Handler, RECORD_SIZE, field } from './record.js';
 import { RecordWriter } from './recordWriter.js';
 import type { CodeMode } from './shapeOf.js';
 import { semanticsName, shapeOf } from './shapeOf.js';
 import type { ShapeTable } from './shapeTable.js';
 
-const PAGE = 4096;
 const MAX_BLOCK = 64;
 /** Records that one block can take: its instructions, its end, two links. */
 const MAX_RECORDS = MAX_BLOCK + 3;
@@ -26,13 +25,6 @@ const MAX_RECORDS = MAX_BLOCK + 3;
 export const SCRATCH = region.records + RECORD_SIZE;
 const ARENA = SCRATCH + (MAX_BLOCK + 4) * RECORD_SIZE;
 const ARENA_END = region.sites;
-
-/** Why a record leaves to TypeScript. */
-export type RecordEvent =
-  | { readonly kind: 'cold'; readonly instruction: Instruction }
-  | { readonly kind: 'fault'; readonly fault: Fault }
-  | { readonly kind: 'unimplemented'; readonly name: string }
-  | { readonly kind: 'breakpoint' };
 
 /** Decoded code of one mode and one breakpoint world. */
 export interface CodeContext {
@@ -76,18 +68,6 @@ export interface Block {
   /** Copy of its records while the first of them is the entry of a compiled region, else 0. */
   plain: number;
 }
-
-/** Where code is: RIP and linear address in halves, as int32. */
-export interface CodeLocation {
-  readonly context: CodeContext;
-  readonly ripLow: number;
-  readonly ripHigh: number;
-  readonly linearLow: number;
-  readonly linearHigh: number;
-  readonly physical: number;
-}
-
-const joined = (low: number, high: number) => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 
 /** Bytes of the second page that a crossing instruction can have. */
 const MAX_CROSSING = 15;
@@ -462,54 +442,3 @@ export class Blocks {
 }
 
 const pageRipOf = ({ ripLow, ripHigh }: LinearPage) => joined(ripLow, ripHigh);
-
-export const FALLS_THROUGH = new Set(['jcc', 'loop', 'loope', 'loopne', 'jcxz']);
-
-export const isBranch = (instruction: Instruction) =>
-  branches.has(semanticsName(instruction)) || instruction.repeat !== 'none';
-
-export function eventOf(decoded: Exclude<Decoded, 'unfetchable'>): RecordEvent | undefined {
-  if (decoded === 'invalid') return { kind: 'fault', fault: invalidOpcode() };
-  if (decoded === 'tooLong') return { kind: 'fault', fault: generalProtection() };
-  if ('unimplemented' in decoded) return { kind: 'unimplemented', name: decoded.unimplemented };
-  if (decoded.row.semantics === 'undefined') return { kind: 'fault', fault: invalidOpcode() };
-  return decoded.row.kind === 'cold' ? { kind: 'cold', instruction: decoded } : undefined;
-}
-
-/** Decodes instruction after instruction of one page. */
-export class BlockBuilding {
-  /** Offset in the page behind what was decoded; beyond the page after a crossing instruction. */
-  end: number;
-  /** Physical page of the rest of a crossing instruction, or -1. */
-  secondPage = -1;
-  readonly pageRip: bigint;
-  private readonly pageBytes: number;
-
-  constructor(
-    private readonly memory: LinearMemory,
-    readonly location: CodeLocation,
-    private readonly findSecondPage: () => number,
-  ) {
-    this.end = location.physical & (PAGE - 1);
-    this.pageRip = joined(location.ripLow, location.ripHigh) - BigInt(this.end);
-    this.pageBytes = region.ram + location.physical - this.end;
-  }
-
-  /** Only the first instruction of a block may cross into the next page; others answer 'unfetchable'. */
-  next(mayCross: boolean): Decoded {
-    const { u8 } = this.memory;
-    const start = this.end;
-    const fetch = (offset: number): number => {
-      const at = start + offset;
-      if (at < PAGE) return u8[this.pageBytes + at];
-      if (!mayCross) return -1;
-      if (this.secondPage < 0) this.secondPage = this.findSecondPage();
-      return this.secondPage < 0 ? -1 : u8[region.ram + this.secondPage * PAGE + at - PAGE];
-    };
-    const { width } = this.location.context.mode;
-    const rip = this.pageRip + BigInt(start);
-    const decoded = decode(fetch, BigInt.asUintN(width === 64 ? 64 : 32, rip), width);
-    if (decoded !== 'unfetchable') this.end += isInstruction(decoded) ? decoded.length : 1;
-    return decoded;
-  }
-}

@@ -8,24 +8,18 @@ import { RegionCompiler } from '../compiler/regionCompiler.js';
 import { regionRecord } from '../compiler/regionLayout.js';
 import type { TieringLimits } from '../compiler/tiering.js';
 import { CHECK_LIMITS, Tiering } from '../compiler/tiering.js';
-import { layout, region } from '../layout.js';
+import { layout } from '../layout.js';
 import type { Engine, EngineHooks, MemorySystem } from '../seams.js';
 import { Access, EngineExit, FillResult } from '../seams.js';
 import type { LinearMemory } from '../state.js';
-import type { Block, CodeContext, CodeLocation } from './blocks.js';
-import { BlockBuilding, Blocks } from './blocks.js';
+import type { CodeLocation } from './blockBuilding.js';
+import type { Block, CodeContext } from './blocks.js';
+import { BlockBuilding } from './blockBuilding.js';
+import { Blocks } from './blocks.js';
 import { LONG_MODE_KEY, modeKey, modeOfKey, segmentAllows } from './codeMode.js';
 import { ShapeResult } from './functionEmitter.js';
-import {
-  ExitCode,
-  field,
-  GENERATION_SHIFT,
-  GENERATIONS,
-  Handler,
-  JUMP_CACHE_ENTRIES,
-  JUMP_CACHE_GENERATION,
-  jumpCacheEntry,
-} from './record.js';
+import { ExitCode, field, Handler } from './record.js';
+import { JumpCache } from './jumpCache.js';
 import type { HostFunctions } from './shapeTable.js';
 import { ShapeTable } from './shapeTable.js';
 import { isInstruction } from '../../isa/decoder.js';
@@ -65,10 +59,7 @@ export class Interpreter implements Engine {
   private world = -1;
   private context!: CodeContext;
   private tlbBank = -1;
-  private contextKey = '';
-  /** Generation of the jump cache in each context that ran since the last flush. */
-  private readonly generations = new Map<string, number>();
-  private lastGeneration = 0;
+  private readonly jumpCache: JumpCache;
   private running = false;
   private granted = 0;
   private left = 0;
@@ -103,8 +94,7 @@ export class Interpreter implements Engine {
         compiler === 'on' ? undefined : compiler,
       );
     }
-    this.clearJumpCache();
-    this.useGeneration(this.lastGeneration);
+    this.jumpCache = new JumpCache(memory);
   }
 
   get retiredNow(): number {
@@ -120,28 +110,7 @@ export class Interpreter implements Engine {
   }
 
   flushJumpCache(): void {
-    this.generations.clear();
-    this.useGeneration(this.newGeneration());
-  }
-
-  /** A generation that no entry has. */
-  private newGeneration(): number {
-    this.lastGeneration += 1;
-    if (this.lastGeneration === GENERATIONS) this.clearJumpCache();
-    return this.lastGeneration;
-  }
-
-  /** Voids every entry: key 0 is RIP 0 of generation 0, which is never used. */
-  private clearJumpCache(): void {
-    this.lastGeneration = 1;
-    this.generations.clear();
-    const first = region.jumpCache >> 2;
-    this.memory.i32.fill(0, first, first + (JUMP_CACHE_ENTRIES * jumpCacheEntry.size) / 4);
-  }
-
-  private useGeneration(generation: number): void {
-    this.generations.set(this.contextKey, generation);
-    this.memory.u32[(JUMP_CACHE_GENERATION >> 2) + 1] = generation << (GENERATION_SHIFT - 32);
+    this.jumpCache.flush();
   }
 
   breakpointsChanged(): void {
@@ -199,8 +168,7 @@ export class Interpreter implements Engine {
     const codeKey = `${mode} ${codeBase} ${world}`;
     this.context = this.blocks.context(codeKey, () => ({ mode: modeOfKey(mode), codeBase }));
     // What is cached by RIP holds for one translation context at one privilege, which the TLB bank tells.
-    this.contextKey = `${codeKey} ${bank}`;
-    this.useGeneration(this.generations.get(this.contextKey) ?? this.newGeneration());
+    this.jumpCache.select(`${codeKey} ${bank}`);
   }
 
   /** Where the code at RIP lies; undefined when it cannot be fetched. */
@@ -239,24 +207,6 @@ export class Interpreter implements Engine {
     if (this.system.exited) return EngineExit.EXITED;
     this.fault = this.system.fault;
     return EngineExit.FAULT;
-  }
-
-  private rememberJump(block: Block): void {
-    const { i32 } = this.memory;
-    const low = i32[layout.rip >> 2];
-    const high = i32[(layout.rip >> 2) + 1];
-    const hash = low ^ ((low >>> 12) | (high << 20));
-    const index = (hash << 1) & (JUMP_CACHE_ENTRIES - 2);
-    const entry = (region.jumpCache + index * jumpCacheEntry.size) >> 2;
-    const generation = JUMP_CACHE_GENERATION >> 2;
-    // What stood first in the set of two comes second.
-    const words = jumpCacheEntry.size >> 2;
-    i32.copyWithin(entry + words, entry, entry + words);
-    i32[entry + (jumpCacheEntry.key >> 2)] = low;
-    i32[entry + (jumpCacheEntry.key >> 2) + 1] = high ^ i32[generation + 1];
-    i32[entry + (jumpCacheEntry.record >> 2)] = block.record;
-    i32[entry + (jumpCacheEntry.start >> 2)] = block.start;
-    i32[entry + (jumpCacheEntry.function >> 2)] = 0;
   }
 
   // -------------------------------------------------------------- running
@@ -393,7 +343,7 @@ export class Interpreter implements Engine {
     if (!block) return NONE;
     block.isTarget = true;
     block.isEntered = true;
-    this.rememberJump(block);
+    this.jumpCache.remember(block.record, block.start);
     return block.record;
   }
 
