@@ -84,14 +84,19 @@ class RowRun {
       });
       const expected = this.expected.get(peer.width) ?? measured.lines;
       this.expected.set(peer.width, expected);
-      figures.absent = disagreement(expected, measured.lines);
-      if (figures.absent !== undefined) throw new Error(`the results differ in ${figures.absent}`);
+      const difference = disagreement(expected, measured.lines);
+      if (difference !== undefined) {
+        process.exitCode = 1;
+        throw new Error(`the results differ in ${difference}`);
+      }
       if (peer.name === 'hyperstep') this.instructionsARound = measured.instructionsARound ?? 0;
       figures.runs.push(measured.secondsARound);
     } catch (error) {
-      figures.absent = (error as Error).message;
-      process.exitCode = 1;
-      console.error(`${this.row.name}, ${peer.title}: ${figures.absent}`);
+      // The first line says why; the rest is for whoever watches.
+      figures.absent = (error as Error).message.split('\n')[0];
+      // A peer's failure is a finding, one of ours an error.
+      if (peer.title === 'Hyperstep') process.exitCode = 1;
+      console.error(`${this.row.name}, ${peer.title}: ${(error as Error).message}`);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Child process of the benchmark: boots a program, prints its serial line, and behind each line the position. */
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createMachine } from '../../emulator/machine/machine.js';
 
 /** Instructions between two looks at what the machine answered. */
@@ -30,7 +30,7 @@ machine.observers.onSerialOutput = (port, byte) => {
     line += String.fromCharCode(byte);
     return;
   }
-  writeSync(1, `${line} ${machine.position}\n`);
+  process.stdout.write(`${line} ${machine.position}\n`);
   line = '';
 };
 

@@ -1,5 +1,5 @@
 // Child process of the benchmark: node v86Runner.mjs PACKAGE IMAGE MEMORY boots a multiboot image in v86.
-import { readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
@@ -17,4 +17,4 @@ const emulator = new V86({
   autostart: true,
   disable_speaker: true,
 });
-emulator.add_listener('serial0-output-byte', (byte) => writeSync(1, Uint8Array.of(byte)));
+emulator.add_listener('serial0-output-byte', (byte) => process.stdout.write(Uint8Array.of(byte)));
