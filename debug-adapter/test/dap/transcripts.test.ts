@@ -1,4 +1,5 @@
 /** What a client sees, scenario by scenario. Run with UPDATE_GOLDEN=1 to write the golden transcripts anew. */
+import assert from 'node:assert/strict';
 import type { Server } from 'node:net';
 import path from 'node:path';
 import type { DebugProtocol as P } from '@vscode/debugprotocol';
@@ -290,6 +291,58 @@ describe('a session as a client sees it', function () {
     await debug.evaluate('sum');
   });
 
+  check('registers of a guest at a VM exit', async (debug) => {
+    await debug.launch(HELLO, stopAtHypercalls(debug));
+    const registers = await debug.scope('Registers', /^(rax|rcx)$/, '_start');
+    await debug.request('setVariable', { variablesReference: registers, name: 'rcx', value: '0x1234' });
+    await debug.request('setVariable', { variablesReference: registers, name: 'rcx', value: 'rcx + 1' });
+    await debug.evaluate('$rbx = 0x55', '_start', 'repl');
+    await debug.scope('Hypercall (before → now)', /R[BC]X/, '_start');
+    debug.say('the guest goes on with them');
+    await debug.move('next');
+    await debug.evaluate('rcx');
+    await debug.evaluate('rbx');
+  });
+
+  check('a breakpoint where another kind stops', async (debug) => {
+    debug.say('the log point behind the watched instruction is not lost');
+    await debug.launch(LOOP, () => debug.setBreakpoints(LOOP.program, [{ line: 14 }]));
+    await debug.setBreakpoints(LOOP.program, [{ line: 15, logMessage: 'sum {sum}' }]);
+    const info = await debug.request<P.DataBreakpointInfoResponse['body']>('dataBreakpointInfo', {
+      name: 'sum',
+      frameId: debug.frameId(),
+    });
+    await debug.request<P.SetDataBreakpointsResponse['body']>(
+      'setDataBreakpoints',
+      { breakpoints: [{ dataId: info!.dataId, accessType: 'read', condition: 'sum > 20' }] },
+      ({ breakpoints }) => breakpoints.map(breakpointText),
+    );
+    await debug.move('continue');
+    debug.say('nor when a step ends on it');
+    await debug.request('setDataBreakpoints', { breakpoints: [] }, () => []);
+    await debug.setBreakpoints(LOOP.program, [{ line: 8, logMessage: 'back with {ecx}' }]);
+    await debug.move('next');
+    debug.say('a log message that cannot be evaluated stops and says why');
+    await debug.setBreakpoints(LOOP.program, [{ line: 8, logMessage: '{nothing}' }]);
+    await debug.move('continue');
+    await debug.move('continue');
+  });
+
+  check('handlers reloaded between the choice of one and the step into it', async (debug) => {
+    const program = example('own-hypercall/own-hypercall.S');
+    const handlers = example('own-hypercall/handlers.c');
+    await debug.launch({ program, handlers }, stopAtHypercalls(debug));
+    const body = await debug.request<P.StepInTargetsResponse['body']>(
+      'stepInTargets',
+      { frameId: debug.frameId('_start') },
+      ({ targets }) => targets.map(({ label }) => label),
+    );
+    await debug.own('hyperstep/reloadHandlers', {}, ({ handlers: all }) =>
+      all.map(({ nr, name }) => `${nr}: ${name}`),
+    );
+    await debug.move('stepIn', { targetId: body!.targets.at(-1)!.id });
+  });
+
   check('a guest that faults', async (debug) => {
     await debug.launch({ program: guest('fault.S') }, () =>
       debug.client.setExceptionBreakpointsRequest({ filters: ['guestExceptions', 'fatal'] }),
@@ -313,6 +366,19 @@ describe('a session as a client sees it', function () {
     ]);
   });
 
+  it('a request is answered before the stop that it leads to is told', async () => {
+    const debug = await DebugScript.connect(port);
+    const order: string[] = [];
+    await debug.launch(LOOP, () => debug.setBreakpoints(LOOP.program, [{ line: 6 }]));
+    debug.client.on('stopped', () => order.push('stopped'));
+    const stopped = debug.client.waitForEvent('stopped');
+    await debug.client.nextRequest({ threadId: 1 }).then(() => order.push('answered'));
+    await stopped;
+    await debug.close();
+    // VS Code takes the answer for "running": a stop told before it would be forgotten.
+    assert.deepEqual(order, ['answered', 'stopped']);
+  });
+
   check('launches that cannot be', async (debug) => {
     for (const args of [
       { program: guest('two-errors.S') },
@@ -322,6 +388,7 @@ describe('a session as a client sees it', function () {
       { program: guest('text.elf') },
       { ...HELLO, handlers: guest('duplicate.c') },
       { ...HELLO, handlers: guest('missing.c') },
+      { ...HELLO, handlers: guest('no-handler.c') },
       { ...HELLO, vcpus: 0 },
       { ...HELLO, memory: '64Q' },
       { ...HELLO, mode: 'virtual' as 'long' },
