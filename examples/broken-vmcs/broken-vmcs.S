@@ -1,6 +1,6 @@
 /*
  * A hypervisor of its own, on bare metal, with a mistake: one field of its VMCS breaks a rule of VM entry. Press F5: the
- * failed VMLAUNCH stops with the rule and its section. Open the VMCS view, set guestRflags to 2, and go on: the next
+ * wrong VMLAUNCH stops with the rule and its section. Open the VMCS view, set guestRflags to 2, and go on: the next
  * VMLAUNCH enters, and the guest says hello.
  */
 #include <hyperstep/guest.h>
@@ -60,13 +60,13 @@ _start:
 	leaq	vmxon_region(%rip), %rax
 	movq	%rax, pointer(%rip)
 	vmxon	pointer(%rip)
-	jbe	failed
+	jbe	wrong
 	leaq	vmcs_region(%rip), %rax
 	movq	%rax, pointer(%rip)
 	vmclear	pointer(%rip)
-	jbe	failed
+	jbe	wrong
 	vmptrld	pointer(%rip)
-	jbe	failed
+	jbe	wrong
 
 	/* Controls: what is wanted, within what the capability MSRs allow. */
 	movl	$MSR_TRUE_PINBASED_CTLS, %ecx
@@ -130,7 +130,7 @@ next_field:
 	jz	enter
 	movl	4(%rsi), %eax
 	vmwrite	%rax, %rbx
-	jbe	failed
+	jbe	wrong
 	addq	$8, %rsi
 	jmp	next_field
 
@@ -143,9 +143,9 @@ host_entry:
 	movl	$VM_EXIT_REASON, %ebx
 	vmread	%rbx, %rax
 	testl	%eax, %eax
-	js	refused			/* bit 31: the VM entry failed */
+	js	refused			/* bit 31: the VM entry wrong */
 	cmpl	$EXIT_REASON_VMCALL, %eax
-	jne	failed
+	jne	wrong
 	leaq	exited(%rip), %rsi
 	call	print
 	cli
@@ -157,7 +157,7 @@ refused:
 	decl	attempts(%rip)
 	jnz	enter
 
-failed:
+wrong:
 	movb	$1, %al
 	outb	%al, $DEBUG_EXIT
 	hlt
@@ -184,7 +184,7 @@ hello:
 exited:
 	.asciz	"The guest has exited by VMCALL.\n"
 not_entered:
-	.asciz	"VM entry failed.\n"
+	.asciz	"VM entry wrong.\n"
 
 	.balign	8
 fields:

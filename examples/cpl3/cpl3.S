@@ -66,11 +66,6 @@ kernel:
 	cli
 	hlt
 
-failed:
-	movb	$1, %al
-	outb	%al, $DEBUG_EXIT
-	hlt
-
 #include "../console.S"
 
 	.section .rodata

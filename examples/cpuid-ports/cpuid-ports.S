@@ -54,11 +54,6 @@ not_ready:
 	cli
 	hlt
 
-failed:
-	movb	$1, %al
-	outb	%al, $DEBUG_EXIT
-	hlt
-
 #include "../console.S"
 
 	.section .rodata

@@ -38,11 +38,6 @@ back:
 	cli
 	hlt
 
-failed:
-	movb	$1, %al
-	outb	%al, $DEBUG_EXIT
-	hlt
-
 #include "../console.S"
 
 	.section .rodata

@@ -27,11 +27,6 @@ _start:
 	cli
 	hlt
 
-failed:
-	movb	$1, %al
-	outb	%al, $DEBUG_EXIT
-	hlt
-
 #include "../console.S"
 
 	.section .rodata

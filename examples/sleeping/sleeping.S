@@ -42,11 +42,6 @@ counter:
 	cli
 	hlt
 
-failed:
-	movb	$1, %al
-	outb	%al, $DEBUG_EXIT
-	hlt
-
 #include "../console.S"
 
 	.section .rodata

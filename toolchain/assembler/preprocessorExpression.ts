@@ -1,50 +1,6 @@
+import { C_BINARY, C_PRECEDENCE, truth } from '../cOperators.js';
 import { TokenReader, tokenize } from './lexer.js';
 import { AssemblyError } from './source.js';
-
-/** C's binding strengths, which are not those of the assembler. */
-const PRECEDENCE: Readonly<Record<string, number>> = {
-  '||': 1,
-  '&&': 2,
-  '|': 3,
-  '^': 4,
-  '&': 5,
-  '==': 6,
-  '!=': 6,
-  '<': 7,
-  '>': 7,
-  '<=': 7,
-  '>=': 7,
-  '<<': 8,
-  '>>': 8,
-  '+': 9,
-  '-': 9,
-  '*': 10,
-  '/': 10,
-  '%': 10,
-};
-
-const truth = (value: boolean): bigint => (value ? 1n : 0n);
-
-const BINARY: Readonly<Record<string, (left: bigint, right: bigint) => bigint>> = {
-  '||': (left, right) => truth(left !== 0n || right !== 0n),
-  '&&': (left, right) => truth(left !== 0n && right !== 0n),
-  '|': (left, right) => left | right,
-  '^': (left, right) => left ^ right,
-  '&': (left, right) => left & right,
-  '==': (left, right) => truth(left === right),
-  '!=': (left, right) => truth(left !== right),
-  '<': (left, right) => truth(left < right),
-  '>': (left, right) => truth(left > right),
-  '<=': (left, right) => truth(left <= right),
-  '>=': (left, right) => truth(left >= right),
-  '<<': (left, right) => left << right,
-  '>>': (left, right) => left >> right,
-  '+': (left, right) => left + right,
-  '-': (left, right) => left - right,
-  '*': (left, right) => left * right,
-  '/': (left, right) => left / right,
-  '%': (left, right) => left % right,
-};
 
 /**
  * The value of an `#if` expression in which macros are expanded already; a name that is left counts as 0.
@@ -71,14 +27,14 @@ function binary(reader: TokenReader, minimum: number): bigint {
   let left = unary(reader);
   for (;;) {
     const operator = reader.peek();
-    const precedence = operator?.kind === 'punctuation' ? PRECEDENCE[operator.text] : undefined;
+    const precedence = operator?.kind === 'punctuation' ? C_PRECEDENCE[operator.text] : undefined;
     if (!operator || precedence === undefined || precedence < minimum) return left;
     reader.next();
     const right = binary(reader, precedence + 1);
     if (right === 0n && (operator.text === '/' || operator.text === '%')) {
       throw new AssemblyError('division by zero in #if');
     }
-    left = BINARY[operator.text](left, right);
+    left = C_BINARY[operator.text](left, right);
   }
 }
 

@@ -1,3 +1,4 @@
+import { C_BINARY, C_PRECEDENCE, truth } from '../cOperators.js';
 import { ScriptError } from './scriptLexer.js';
 import type { ScriptLexer } from './scriptLexer.js';
 
@@ -22,49 +23,6 @@ export type ScriptExpression = { readonly line: number } & (
     }
 );
 
-/** GNU ld, "Operators": those of C. */
-const PRECEDENCE: Readonly<Record<string, number>> = {
-  '||': 1,
-  '&&': 2,
-  '|': 3,
-  '^': 4,
-  '&': 5,
-  '==': 6,
-  '!=': 6,
-  '<': 7,
-  '>': 7,
-  '<=': 7,
-  '>=': 7,
-  '<<': 8,
-  '>>': 8,
-  '+': 9,
-  '-': 9,
-  '*': 10,
-  '/': 10,
-  '%': 10,
-};
-
-const truth = (value: boolean): bigint => (value ? 1n : 0n);
-const BINARY: Readonly<Record<string, (left: bigint, right: bigint) => bigint>> = {
-  '||': (left, right) => truth(left !== 0n || right !== 0n),
-  '&&': (left, right) => truth(left !== 0n && right !== 0n),
-  '|': (left, right) => left | right,
-  '^': (left, right) => left ^ right,
-  '&': (left, right) => left & right,
-  '==': (left, right) => truth(left === right),
-  '!=': (left, right) => truth(left !== right),
-  '<': (left, right) => truth(left < right),
-  '>': (left, right) => truth(left > right),
-  '<=': (left, right) => truth(left <= right),
-  '>=': (left, right) => truth(left >= right),
-  '<<': (left, right) => left << right,
-  '>>': (left, right) => left >> right,
-  '+': (left, right) => left + right,
-  '-': (left, right) => left - right,
-  '*': (left, right) => left * right,
-  '/': (left, right) => left / right,
-  '%': (left, right) => left % right,
-};
 const UNARY: Readonly<Record<string, (operand: bigint) => bigint>> = {
   '-': (operand) => -operand,
   '+': (operand) => operand,
@@ -87,7 +45,7 @@ function parseBinary(lexer: ScriptLexer, minimum: number): ScriptExpression {
   let left = parsePrimary(lexer);
   for (;;) {
     const operator = lexer.peek();
-    const precedence = operator?.kind === 'operator' ? PRECEDENCE[operator.text] : undefined;
+    const precedence = operator?.kind === 'operator' ? C_PRECEDENCE[operator.text] : undefined;
     if (!operator || precedence === undefined || precedence < minimum) return left;
     lexer.next();
     const right = parseBinary(lexer, precedence + 1);
@@ -211,7 +169,7 @@ export function evaluateScript(expression: ScriptExpression, scope: ScriptScope)
       const right = evaluateScript(expression.right, scope);
       if (right === 0n && (expression.operator === '/' || expression.operator === '%'))
         throw new ScriptError('division by zero', expression.line);
-      return BigInt.asUintN(64, BINARY[expression.operator](left, right));
+      return BigInt.asUintN(64, C_BINARY[expression.operator](left, right));
     }
     case 'conditional':
       return evaluateScript(
