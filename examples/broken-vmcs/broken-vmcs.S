@@ -1,6 +1,6 @@
 /*
  * A hypervisor of its own, on bare metal, with a mistake: one field of its VMCS breaks a rule of VM entry. Press F5: the
- * wrong VMLAUNCH stops with the rule and its section. Open the VMCS view, set guestRflags to 2, and go on: the next
+ * failed VMLAUNCH stops with the rule and its section. Open the VMCS view, set guestRflags to 2, and go on: the next
  * VMLAUNCH enters, and the guest says hello.
  */
 #include <hyperstep/guest.h>
@@ -143,7 +143,7 @@ host_entry:
 	movl	$VM_EXIT_REASON, %ebx
 	vmread	%rbx, %rax
 	testl	%eax, %eax
-	js	refused			/* bit 31: the VM entry wrong */
+	js	refused			/* bit 31: the VM entry failed */
 	cmpl	$EXIT_REASON_VMCALL, %eax
 	jne	wrong
 	leaq	exited(%rip), %rsi
@@ -184,7 +184,7 @@ hello:
 exited:
 	.asciz	"The guest has exited by VMCALL.\n"
 not_entered:
-	.asciz	"VM entry wrong.\n"
+	.asciz	"VM entry failed.\n"
 
 	.balign	8
 fields:

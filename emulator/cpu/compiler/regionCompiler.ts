@@ -72,6 +72,13 @@ export class HotPage implements CompiledPage {
     return count;
   }
 
+  /** Length of the code that has run in the page. */
+  get codeBytes(): number {
+    let bytes = 0;
+    for (const { length } of this.page.blocks.values()) bytes += length;
+    return bytes;
+  }
+
   noteCompiled(): void {
     this.compilations += 1;
     this.heat = 0;

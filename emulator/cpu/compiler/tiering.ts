@@ -15,12 +15,23 @@ export interface TieringLimits {
   /** Pages compiled together; fewer when some have waited for `longestWait` samples. */
   readonly batch: number;
   readonly longestWait: number;
+  /**
+   * Instructions that must have been interpreted for each byte of code that is compiled. Compiling a byte takes about as long
+   * as interpreting 300 instructions; so at most a fifth of the time goes there, however much code a program has.
+   */
+  readonly perByte: number;
 }
 
-export const DEFAULT_LIMITS: TieringLimits = { sample: 20_000, hot: 8, batch: 8, longestWait: 32 };
+export const DEFAULT_LIMITS: TieringLimits = {
+  sample: 20_000,
+  hot: 8,
+  batch: 8,
+  longestWait: 32,
+  perByte: 1_500,
+};
 
 /** So that short programs have compiled code that can be checked. */
-export const CHECK_LIMITS: TieringLimits = { sample: 1_000, hot: 1, batch: 4, longestWait: 2 };
+export const CHECK_LIMITS: TieringLimits = { sample: 1_000, hot: 1, batch: 4, longestWait: 2, perByte: 0 };
 
 /** A page that has grown is compiled again, each time only when it costs much more. */
 const AGAIN = 4;
@@ -32,6 +43,8 @@ export class Tiering {
   private left: number;
   private readonly waiting = new Set<HotPage>();
   private waited = 0;
+  /** Interpreted instructions that have not been spent on compilation. */
+  private credit = 0;
 
   constructor(
     private readonly blocks: Blocks,
@@ -49,6 +62,7 @@ export class Tiering {
   /** The interpreter has executed so many instructions and is at a record. */
   interpreted(instructions: number, record: number): void {
     this.left -= instructions;
+    this.credit += instructions;
     if (this.left > SMALLEST_CHUNK) return;
     const block = this.blocks.blockAt(record);
     if (!block) return;
@@ -76,10 +90,23 @@ export class Tiering {
     if (this.waiting.size === 0) return;
     this.waited += 1;
     if (this.waiting.size < this.limits.batch && this.waited < this.limits.longestWait) return;
-    const pages = [...this.waiting];
-    this.waiting.clear();
+    const pages = this.affordable();
+    if (pages.length === 0) return;
     this.waited = 0;
     this.compiler.compile(pages);
+  }
+
+  /** Takes the hottest of the waiting pages, as many as the credit is enough for. */
+  private affordable(): HotPage[] {
+    const pages: HotPage[] = [];
+    for (const page of [...this.waiting].sort((a, b) => b.heat - a.heat)) {
+      const cost = page.codeBytes * this.limits.perByte;
+      if (cost > this.credit) break;
+      this.credit -= cost;
+      this.waiting.delete(page);
+      pages.push(page);
+    }
+    return pages;
   }
 
   private isDue(page: HotPage): boolean {

@@ -25,7 +25,7 @@ import {
 } from './program.js';
 
 /** Everything is hot. */
-const EAGER: CompilerChoice = { sample: 150, hot: 1, batch: 1, longestWait: 1 };
+const EAGER: CompilerChoice = { sample: 150, hot: 1, batch: 1, longestWait: 1, perByte: 0 };
 const STOPS = 24;
 const RAM = 0x10_0000;
 const STACK_SIZE = 0x1000;
