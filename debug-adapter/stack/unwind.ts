@@ -1,4 +1,4 @@
-/** The frames of one world, innermost first: by call frame information, else by frame pointers. */
+/** The frames of one world, innermost first: by call frame information, else by the call or by frame pointers. */
 import type { TranslationContext, World } from '../../emulator/machine/machineTypes.js';
 import type { InlineFrame, SourceLocation, UnwoundFrame } from '../../toolchain/debuginfo/debugInfo.js';
 import type { NamedRegisters } from '../../toolchain/debuginfo/expression.js';
@@ -8,6 +8,7 @@ import type { Debuggee } from '../debuggee/debuggee.js';
 import type { Image } from '../debuggee/image.js';
 import { dwarfRegisterName, unwoundRegisters } from '../variables/registerFile.js';
 import type { CodeFrame } from './frame.js';
+import { findReturnSlot } from './returnSlot.js';
 
 /** Where unwinding begins: the registers of the innermost frame. */
 export interface UnwindStart {
@@ -70,7 +71,8 @@ class Unwinding {
   ) {
     this.lookup = level === 0 ? pc : pc - 1n;
     this.machine = this.context(undefined);
-    this.caller = this.byFrameInformation() ?? this.atFunctionEntry() ?? this.byFramePointer();
+    this.caller =
+      this.byFrameInformation() ?? this.atFunctionEntry() ?? this.byCall() ?? this.byFramePointer();
   }
 
   frames(nextId: () => number): CodeFrame[] {
@@ -129,6 +131,19 @@ class Unwinding {
     const info = this.image?.debugInfo.functionAt(this.lookup);
     if (this.level !== 0 || info?.low !== this.pc) return undefined;
     return this.returnThrough(this.register(POINTERS[this.start.bits].stack), undefined);
+  }
+
+  /** Assembly without frame information, with a frame pointer or without. */
+  private byCall(): UnwoundFrame | undefined {
+    const { bits } = this.start;
+    const { frame, stack } = POINTERS[bits];
+    const slot = findReturnSlot(this.lookup, this.register(stack), bits, (address, length) =>
+      this.machine.readMemory(address, length),
+    );
+    if (slot === undefined) return undefined;
+    const base = this.register(frame);
+    // With a frame pointer the caller's lies below the return address.
+    return this.returnThrough(slot, base + BigInt(bits / 8) === slot ? this.word(base) : undefined);
   }
 
   private byFramePointer(): UnwoundFrame | undefined {

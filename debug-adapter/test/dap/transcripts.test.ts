@@ -183,6 +183,12 @@ describe('a session as a client sees it', function () {
     await debug.evaluate('result');
   });
 
+  check('out of assembly without frames', async (debug) => {
+    await debug.launch(LOOP, () => debug.setBreakpoints(LOOP.program, [{ line: 16 }]));
+    await debug.request('setBreakpoints', { source: { path: LOOP.program }, breakpoints: [] }, () => []);
+    await debug.move('stepOut');
+  });
+
   check('expressions', async (debug) => {
     await debug.launch(RECURSION, () => debug.setBreakpoints(RECURSION.program, [{ line: 26 }]));
     for (const expression of [
