@@ -3,7 +3,7 @@ import type { Results } from './results.js';
 import { ratio, significant } from './results.js';
 
 const COLOURS = ['#3b6fb6', '#7fa6d8', '#d98841', '#5a9e6f'];
-const LABEL_WIDTH = 230;
+const LABEL_WIDTH = 260;
 const PLOT_WIDTH = 560;
 const BAR = 11;
 const ROW_GAP = 12;
