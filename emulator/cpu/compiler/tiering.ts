@@ -45,6 +45,8 @@ export class Tiering {
   private waited = 0;
   /** Interpreted instructions that have not been spent on compilation. */
   private credit = 0;
+  /** What the hottest waiting page cost when the credit was not enough for it. */
+  private needed = 0;
 
   constructor(
     private readonly blocks: Blocks,
@@ -75,6 +77,7 @@ export class Tiering {
     this.left = this.limits.sample;
     this.waiting.clear();
     this.waited = 0;
+    this.needed = 0;
     this.compiler.dropAll();
   }
 
@@ -87,7 +90,7 @@ export class Tiering {
       if (![...page.blocks.values()].some(({ isEntered }) => isEntered)) block.isEntered = true;
       this.waiting.add(hot);
     }
-    if (this.waiting.size === 0) return;
+    if (this.waiting.size === 0 || this.credit < this.needed) return;
     this.waited += 1;
     if (this.waiting.size < this.limits.batch && this.waited < this.limits.longestWait) return;
     const pages = this.affordable();
@@ -99,9 +102,13 @@ export class Tiering {
   /** Takes the hottest of the waiting pages, as many as the credit is enough for. */
   private affordable(): HotPage[] {
     const pages: HotPage[] = [];
+    this.needed = 0;
     for (const page of [...this.waiting].sort((a, b) => b.heat - a.heat)) {
       const cost = page.codeBytes * this.limits.perByte;
-      if (cost > this.credit) break;
+      if (cost > this.credit) {
+        this.needed = cost;
+        break;
+      }
       this.credit -= cost;
       this.waiting.delete(page);
       pages.push(page);
