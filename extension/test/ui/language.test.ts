@@ -119,14 +119,14 @@ describe('the language of guests', function () {
 
   it('renames a label everywhere', async () => {
     const { page } = workbench;
-    await word('failed').first().click();
+    await word('greeting').first().click();
     await page.keyboard.press('F2');
     const input = page.locator('.rename-box input');
     await input.waitFor();
-    await input.fill('wrong');
+    await input.fill('welcome');
     await page.keyboard.press('Enter');
-    await word('wrong').nth(1).waitFor();
-    assert.equal(await word('failed').count(), 0);
+    await word('welcome').nth(1).waitFor();
+    assert.equal(await word('greeting').count(), 0);
     await workbench.screenshot('language-7-renamed');
   });
 
